@@ -1,0 +1,1 @@
+"""The command line: options to one frozen config, one core call."""

@@ -1,0 +1,133 @@
+"""What a person sees: everything human on stderr, results only on stdout, errors as sentences."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from dunhuang_data.errors import DunhuangError, EnvironmentProblem
+
+LINE_EVERY_S = 30.0
+
+
+def say(text: str = "") -> None:
+    """Tell the person something, on stderr."""
+    click.echo(text, err=True)
+
+
+def result(document: dict[str, Any], as_json: bool, line: str = "") -> None:
+    """Put the result on stdout: one JSON document, or one line."""
+    if as_json:
+        click.echo(json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False))
+    elif line:
+        click.echo(line)
+
+
+def without_nan(value: Any) -> Any:
+    """Replace what JSON cannot say (NaN, infinity) by null."""
+    if isinstance(value, dict):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(one) for one in value]
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return None
+    return value
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show a table on stderr; the first column is text, the others numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left")
+    for place, column in enumerate(columns):
+        shown.add_column(column, justify="left" if place == 0 else "right")
+    for row in rows:
+        shown.add_row(*row)
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 120  # a log has no width of its own
+    console.print(shown)
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show progress: a bar on a terminal, otherwise a line now and then.
+
+    Yields
+    ------
+    callable
+        To be called with the number of items finished since the last call.
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda count: bar.advance(task, count)
+        return
+    start = last = time.monotonic()
+    done = 0
+
+    def advance(count: int) -> None:
+        nonlocal done, last
+        done += count
+        now = time.monotonic()
+        if now - last >= LINE_EVERY_S and done:
+            last = now
+            left = (now - start) / done * (total - done)
+            say(f"{what}: {done} of {total}, about {left:.0f} s left")
+
+    yield advance
+
+
+class Interrupted(DunhuangError):
+    """Ctrl-C, with the line that goes on from there."""
+
+    exit_code = 130
+
+
+@contextmanager
+def goes_on_with(line: str) -> Iterator[None]:
+    """Answer Ctrl-C with the command that continues."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted. What was whole is kept; go on with:\n  {line}") from None
+
+
+def run(group: click.Group, name: str) -> NoReturn:
+    """Run a command and leave with its exit code: 0, 1, 2, 3, 4, 5 or 130 (see docs/errors)."""
+    verbose = {"-v", "--verbose"} & set(sys.argv[1:])
+    try:
+        code = group.main(prog_name=name, standalone_mode=False, auto_envvar_prefix="DUNHUANG")
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        say("Interrupted.")
+        code = 130
+    except DunhuangError as error:
+        if verbose:
+            raise
+        say(f"Error: {error}")
+        code = error.exit_code
+    except MemoryError:
+        say(
+            "Error: The memory of this machine did not suffice. Use smaller pieces or fewer workers."
+        )
+        code = EnvironmentProblem.exit_code
+    except Exception as error:
+        if verbose:
+            raise
+        say(f"Error: unexpected {type(error).__name__}: {error}. This is a fault of {name}; run it")
+        say("again with -v before the command's name and report what it prints.")
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

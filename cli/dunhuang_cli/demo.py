@@ -1,0 +1,113 @@
+"""The whole job on real photographs: the commands a person would type, shown and run in turn."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from dunhuang_cli import console
+from dunhuang_data.atomic import new_folder, write_text
+from dunhuang_data.errors import EnvironmentProblem
+
+MARKER = "demo.txt"
+PHOTOGRAPHS = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "retina.jpg",
+    "rocket.jpg",
+)
+"""In the scikit-image wheel, in the public domain or CC0; seed 3 puts coffee into the test split."""
+
+
+def photographs() -> list[Path]:
+    """Return the photographs that ship inside the scikit-image wheel.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If scikit-image is not installed, or no longer ships them.
+    """
+    spec = find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
+        raise EnvironmentProblem(
+            "The demo uses the photographs inside scikit-image, which is not installed. Install "
+            "with: pip install 'dunhuang-data[demo,train]'"
+        )
+    folder = Path(spec.submodule_search_locations[0]) / "data"
+    missing = [name for name in PHOTOGRAPHS if not (folder / name).is_file()]
+    if missing:
+        raise EnvironmentProblem(
+            f"The installed scikit-image has no {', '.join(missing)} in {folder}. Install another "
+            "version: pip install 'scikit-image>=0.25'"
+        )
+    return [folder / name for name in PHOTOGRAPHS]
+
+
+def commands(steps: int) -> list[str]:
+    """Return the demo's command lines, to be run in its folder."""
+    return [
+        "dunhuang-data sample-patches pictures -o plan --per-picture 16 --split 0.6,0.2,0.2 "
+        "--seed 3 --overlay overlay",
+        "dunhuang-data make-masks -o masks --steps 50000 --count 112 --sheet masks.png",
+        "dunhuang-data build --plan plan --masks masks -o shards --shard-size 40",
+        "dunhuang-data stats shards --figure stats.png",
+        "dunhuang-data preview shards -o samples.png",
+        f"dunhuang-train --dataset shards -o run --width 8 --batch 8 --steps {steps} --lr 2e-3",
+        "dunhuang-train evaluate run/best.safetensors --dataset shards --split test -o scores",
+        "dunhuang-data make-masks -o coffee-hole --size 400x600 --steps 120000 --count 1 --png",
+        "dunhuang-train restore run/best.safetensors pictures/coffee.png "
+        "--mask coffee-hole/png/00000.png --white-is known -o restored --compare",
+    ]
+
+
+WHERE_TO_LOOK = {
+    "overlay/coffee.png": "patches on a picture, and how often each pixel is covered",
+    "masks.png": "the holes, sorted by how much they take away",
+    "stats.png": "statistics of the holes, split by split",
+    "samples.png": "samples as the network sees them",
+    "run/curve.png": "the error over the training",
+    "scores/sheet.png": "test patches: masked, restored, target, error",
+    "restored/coffee-compare.png": "a whole picture it never saw: masked and restored",
+}
+
+
+def run_demo(out: Path, steps: int, overwrite: bool) -> None:
+    """Copy the photographs into a folder, run `commands` there, and say where to look.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If an extra is missing.
+    OutputExistsError
+        If ``out`` is in use.
+    """
+    import contextlib
+    import shlex
+
+    from dunhuang_cli.data import dunhuang_data
+    from dunhuang_cli.train import dunhuang_train, require_torch
+
+    require_torch()
+    sources = photographs()
+    lines = commands(steps)
+    groups = {"dunhuang-data": dunhuang_data, "dunhuang-train": dunhuang_train}
+    with new_folder(out, MARKER, overwrite) as folder:
+        (folder / "pictures").mkdir()
+        for source in sources:
+            shutil.copyfile(source, folder / "pictures" / source.name)
+        with contextlib.chdir(folder):
+            for line in lines:
+                console.say(f"\n$ {line}")
+                program, *arguments = shlex.split(line)
+                groups[program].main(arguments, prog_name=program, standalone_mode=False)
+        write_text(folder / MARKER, "\n".join(lines) + "\n")
+    console.say("\nDone. Look at:")
+    for name, meaning in WHERE_TO_LOOK.items():
+        console.say(f"  {out / name}  {meaning}")
+    console.say(
+        f"\nThe {steps} steps of a network this small only show that every part works; the table "
+        "above says how far it is behind Telea's method. The commands are in "
+        f"{out / MARKER}; run them with your own pictures and more steps."
+    )

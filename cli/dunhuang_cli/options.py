@@ -1,0 +1,164 @@
+"""The options that commands share, and the run.toml that feeds them and is written beside outputs.
+
+Precedence: command line, then environment (``DUNHUANG_<COMMAND>_<OPTION>``), then ``--config``, then
+the default.
+"""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
+
+
+def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    """Take the defaults of this command from its table in a TOML file."""
+    if path is None or ctx.resilient_parsing:
+        return
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise click.BadParameter(f"{path} cannot be read: {error}", ctx, parameter) from error
+    command = ctx.info_name or ""
+    values = document.get(command, {})
+    if not isinstance(values, dict):
+        raise click.BadParameter(
+            f"{path}: {command} is no table; write [{command}]", ctx, parameter
+        )
+    known = {_key(one): one for one in ctx.command.params if _configurable(one)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise click.BadParameter(
+            f"{path}: the table [{command}] has unknown keys: {', '.join(unknown)}. Known are: "
+            f"{', '.join(sorted(known))}",
+            ctx,
+            parameter,
+        )
+    ctx.default_map = {str(known[key].name): value for key, value in values.items()}
+
+
+def _key(parameter: click.Parameter) -> str:
+    """Return an option's key in run.toml: its long name, without dashes before it."""
+    longest = max(parameter.opts, key=len)
+    return longest.lstrip("-")
+
+
+def _configurable(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and not parameter.is_eager
+
+
+def resolved_toml(ctx: click.Context) -> str:
+    """Return every option of this call as TOML, each with where its value came from."""
+    lines = [f"# {ctx.command_path}, as it was run; use it again with --config", ""]
+    for parameter in ctx.command.params:
+        if isinstance(parameter, click.Argument):
+            lines.insert(1, f"# {parameter.human_readable_name}: {ctx.params[str(parameter.name)]}")
+    lines.append(f"[{ctx.info_name}]")
+    for parameter in ctx.command.params:
+        if not isinstance(parameter, click.Option) or not _configurable(parameter):
+            continue
+        value = ctx.params.get(str(parameter.name))
+        source = ctx.get_parameter_source(str(parameter.name))
+        if value is not None and _key(parameter) not in ("json", "dry-run", "overwrite", "resume"):
+            origin = source.name.lower().replace("_", " ") if source else "default"
+            shown = _toml_value(value, "x" if isinstance(parameter.type, ShapeType) else ",")
+            lines.append(f"{_key(parameter)} = {shown}  # {origin}")
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any, separator: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple | list):
+        text = separator.join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
+    else:
+        text = str(value)
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def write_run_toml(ctx: click.Context, folder: Path) -> None:
+    """Write the resolved options beside an output."""
+    from dunhuang_data.atomic import write_text
+
+    write_text(folder / "run.toml", resolved_toml(ctx))
+
+
+config_option = click.option(
+    "--config",
+    type=FILE,
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="Take options from this TOML file, from the table named like the command.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout."
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Every draw depends on it."
+)
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace an output of this command that is already there."
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Check everything and say what would be made; write nothing."
+)
+
+
+def writes_output(help_text: str) -> Callable[[Function], Function]:
+    """Add what every writing command has: -o, --overwrite, --dry-run, --json, --config."""
+    out = click.option("-o", "--out", type=FILE, required=True, help=help_text)
+
+    def decorate(function: Function) -> Function:
+        for option in (config_option, json_option, dry_run_option, overwrite_option):
+            function = option(function)
+        return out(function)
+
+    return decorate
+
+
+class ShapeType(click.ParamType[tuple[int, int]]):
+    """``256`` or ``HEIGHTxWIDTH``."""
+
+    name = "N|HxW"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return (height, width)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            sides = [int(side) for side in str(value).lower().split("x")]
+        except ValueError:
+            sides = []
+        if len(sides) not in (1, 2) or min(sides) < 1:
+            self.fail(f"{value!r} is no size; write 256 or 400x600 (height x width)", param, ctx)
+        return sides[0], sides[-1]
+
+
+class SharesType(click.ParamType[tuple[float, float, float]]):
+    """Three comma-separated shares."""
+
+    name = "TRAIN,VAL,TEST"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float, float]:
+        """Return the three shares; the recipe checks that they add up to 1."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            train, val, test = (float(share) for share in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not three shares such as 0.8,0.1,0.1", param, ctx)
+        return train, val, test

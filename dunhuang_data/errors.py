@@ -1,0 +1,58 @@
+"""One family of errors. Every message is a sentence: what was done, found, expected, and the remedy.
+
+The exit code of a command is the ``exit_code`` of the error that ended it.
+"""
+
+
+class DunhuangError(Exception):
+    """Anything a user can mend. The command line prints the message and no traceback."""
+
+    exit_code = 1
+
+
+class UsageProblem(DunhuangError):
+    """Options that contradict each other or ask for the impossible."""
+
+    exit_code = 2
+
+
+class DataProblem(DunhuangError):
+    """Something is wrong in what was given to read."""
+
+    exit_code = 3
+
+
+class PictureError(DataProblem):
+    """A picture or a mask file that cannot be used."""
+
+
+class PlanError(DataProblem):
+    """A patch plan that cannot be made or read."""
+
+
+class MaskError(DataProblem):
+    """A mask, or a mask bank, that cannot be used."""
+
+
+class DatasetError(DataProblem):
+    """A dataset folder that is incomplete, altered or not a dataset."""
+
+
+class CheckpointError(DataProblem):
+    """A checkpoint that cannot be read or does not fit."""
+
+
+class OutputExistsError(DunhuangError):
+    """The output is already there, or belongs to another run."""
+
+    exit_code = 4
+
+
+class EnvironmentProblem(DunhuangError):
+    """The machine lacks something: a package, memory, disk, permission."""
+
+    exit_code = 5
+
+
+class OutputError(EnvironmentProblem):
+    """An output that could not be written: full disk, no permission."""

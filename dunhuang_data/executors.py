@@ -1,0 +1,88 @@
+"""Where independent jobs run: in this process, in worker processes, or on a Dask cluster.
+
+Jobs are pure functions of their argument and may run in any order; results come as they finish.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from dunhuang_data.errors import EnvironmentProblem
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def run_jobs(
+    function: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """Run ``function`` on every job and yield the results as they come.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by name, so that other processes find it.
+    jobs : sequence
+        Picklable.
+    workers : int
+        Processes on this machine; 1 runs everything here. Processes are spawned, never forked:
+        picture decoders have threads.
+    scheduler : str, optional
+        Address of a Dask scheduler (``tcp://host:8786``); then ``workers`` does not count.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If workers die, or Dask is not installed. An error of a job is raised as it is.
+    """
+    if scheduler is not None:
+        yield from _dask(function, jobs, scheduler)
+    elif workers <= 1 or len(jobs) <= 1:
+        yield from map(function, jobs)
+    else:
+        yield from _processes(function, jobs, min(workers, len(jobs)))
+
+
+def _processes(
+    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+) -> Iterator[Result]:
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(function, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise EnvironmentProblem(
+                f"One of the {workers} worker processes died; most often the system ended it for "
+                "want of memory. What was whole is kept: run the same command again, with fewer "
+                "--workers."
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _dask(
+    function: Callable[[Job], Result], jobs: Sequence[Job], scheduler: str
+) -> Iterator[Result]:
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise EnvironmentProblem(
+            "--scheduler needs Dask, which is not installed. Install it with "
+            "pip install 'dunhuang-data[dask]'."
+        ) from error
+    try:
+        client = Client(scheduler, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise EnvironmentProblem(
+            f"No Dask scheduler answered at {scheduler}: {error}. Start one with dask scheduler."
+        ) from error
+    with client:
+        for future in as_completed(client.map(function, jobs, pure=False)):
+            yield future.result()

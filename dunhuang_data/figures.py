@@ -1,0 +1,183 @@
+"""Pictures to look at before training: the plan's overlay, mask sheets, statistics, samples."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dunhuang_data.atomic import new_file
+from dunhuang_data.mask_stats import MaskStats
+from dunhuang_data.polarity import hole_ratio
+from dunhuang_data.types import PatchSpec, Samples, UInt8Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SPLIT_COLORS = {"train": (230, 159, 0), "val": (86, 180, 233), "test": (0, 158, 115)}
+HOLE_COLOR = (255, 255, 255)
+GAP = 6  # px between pictures of a sheet
+LABEL = 22  # px of a line of text
+
+
+def masked_image(image: UInt8Array, valid: UInt8Array) -> UInt8Array:
+    """Show a picture with its holes in white: (H, W, 3) and (H, W) uint8 → (H, W, 3) uint8."""
+    return np.where(valid[..., None] == 1, image, np.uint8(HOLE_COLOR))
+
+
+def valid_as_picture(valid: UInt8Array) -> UInt8Array:
+    """Show a mask, known white and holes black: (H, W) uint8 → (H, W, 3) uint8."""
+    return np.repeat((valid * np.uint8(255))[..., None], 3, axis=-1)
+
+
+def montage(
+    rows: Sequence[Sequence[UInt8Array]], labels: Sequence[Sequence[str]] | None = None
+) -> UInt8Array:
+    """Lay pictures out as a sheet on light grey.
+
+    Parameters
+    ----------
+    rows : sequence of sequences of (h, w, 3) uint8
+        Every cell is as large as the largest picture.
+    labels : sequence of sequences of str, optional
+        A line above each picture, ASCII.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+    """
+    height = max(picture.shape[0] for row in rows for picture in row)
+    width = max(picture.shape[1] for row in rows for picture in row)
+    top = LABEL if labels else 0
+    cell_h, cell_w = height + top + GAP, width + GAP
+    sheet = np.full(
+        (len(rows) * cell_h + GAP, max(map(len, rows)) * cell_w + GAP, 3), 235, dtype=np.uint8
+    )
+    for r, row in enumerate(rows):
+        for c, picture in enumerate(row):
+            y, x = r * cell_h + GAP + top, c * cell_w + GAP
+            sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+            if labels and labels[r][c]:
+                _write_text(sheet, labels[r][c], (x, y - 6), (30, 30, 30))
+    return sheet
+
+
+def _write_text(
+    picture: UInt8Array, text: str, at_xy: tuple[int, int], color: tuple[int, int, int]
+) -> None:
+    cv2.putText(picture, text, at_xy, cv2.FONT_HERSHEY_SIMPLEX, 0.5, color, 1, cv2.LINE_AA)
+
+
+def plan_overlay(
+    picture: UInt8Array, patches: Sequence[PatchSpec], patch_size: int, longest_px: int = 1200
+) -> UInt8Array:
+    """Draw a picture's numbered patches in the colour of their split; beside it, the coverage.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) uint8
+    patches : sequence of PatchSpec
+        Of this picture.
+    patch_size : int
+        In pixels.
+    longest_px : int
+        The drawing is shrunk to this many pixels on its longer side.
+
+    Returns
+    -------
+    (h, w, 3) uint8
+        Left the picture; right how many patches lie on each pixel, black where none does.
+    """
+    height, width = picture.shape[:2]
+    scale = min(1.0, longest_px / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    drawing = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    count = np.zeros((size[1], size[0]), dtype=np.int64)
+    for number, patch in enumerate(patches):
+        corner = np.array(patch.center_yx) - patch_size // 2
+        (y0, x0), (y1, x1) = (
+            np.rint(edge * scale).astype(int) for edge in (corner, corner + patch_size)
+        )
+        count[y0:y1, x0:x1] += 1
+        color = SPLIT_COLORS[patch.split]
+        cv2.rectangle(drawing, (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1), color, 2)
+    for number, patch in enumerate(patches):
+        y, x = (int(value * scale) for value in patch.center_yx)
+        cv2.circle(drawing, (x, y), 12, SPLIT_COLORS[patch.split], -1, cv2.LINE_AA)
+        _write_text(drawing, str(number), (x - 4 - 4 * (number > 9), y + 5), (0, 0, 0))
+    split = patches[0].split if patches else "train"
+    covered = f"patches per pixel: 0 (black) to {count.max()}; covered {(count > 0).mean():.1%}"
+    return montage(
+        [[drawing, _heat(count)]],
+        [[f"{len(patches)} patches of {patch_size} px, {split}", covered]],
+    )
+
+
+def _heat(count: NDArray[np.int64]) -> UInt8Array:
+    """Colour a count: black for none, then dark to light; (h, w) → (h, w, 3) uint8."""
+    levels = np.rint(255 * count / max(1, count.max())).astype(np.uint8)
+    colored = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
+    return np.where(count[..., None] == 0, np.uint8(0), np.asarray(colored, dtype=np.uint8))
+
+
+def mask_sheet(masks: Sequence[UInt8Array], columns: int = 8, side_px: int = 128) -> UInt8Array:
+    """Show masks sorted by hole ratio, holes black, each with its ratio.
+
+    Parameters
+    ----------
+    masks : sequence of (H, W) uint8
+        1 = known, 0 = hole.
+    columns : int
+    side_px : int
+        Longer side of a thumbnail; shrunk by nearest neighbour, so that it stays two-valued.
+    """
+    ordered = sorted(masks, key=hole_ratio)
+    cells = [valid_as_picture(_thumbnail(valid, side_px)) for valid in ordered]
+    labels = [f"{hole_ratio(valid):.3f}" for valid in ordered]
+    starts = range(0, len(cells), columns)
+    return montage(
+        [cells[first : first + columns] for first in starts],
+        [labels[first : first + columns] for first in starts],
+    )
+
+
+def _thumbnail(valid: UInt8Array, side_px: int) -> UInt8Array:
+    step = max(1, -(-max(valid.shape) // side_px))
+    return valid[::step, ::step]
+
+
+def sample_sheet(samples: Samples, titles: Sequence[str]) -> UInt8Array:
+    """Show samples, one a row: target, mask, masked image; the sight that catches a wrong polarity."""
+    rows, labels = [], []
+    for place, title in enumerate(titles):
+        image, valid = samples.image[place], samples.valid[place]
+        rows.append([image, valid_as_picture(valid), masked_image(image, valid)])
+        labels.append([title, f"valid: hole ratio {hole_ratio(valid):.3f}", "masked image"])
+    return montage(rows, labels)
+
+
+def stats_figure(groups: dict[str, MaskStats]) -> "Figure":
+    """Plot hole ratio, depth and hole frequency of one or more sets of masks, one row each."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3.4 * len(groups)), layout="constrained")
+    axes = figure.subplots(len(groups), 3, squeeze=False)
+    for row, (name, stats) in zip(axes, groups.items(), strict=True):
+        row[0].hist(stats.hole_ratio, bins=np.linspace(0, 1, 41).tolist(), color="#4477aa")
+        row[0].set(xlabel="hole ratio", ylabel="masks", title=f"{name}: {len(stats)} masks")
+        depth = stats.depth_px[np.isfinite(stats.depth_px)]
+        row[1].hist(depth, bins=30, color="#aa7744")
+        row[1].set(xlabel="depth: mean distance to the nearest known pixel (px)", ylabel="masks")
+        row[1].set_title(f"median {np.median(depth):.1f} px" if len(depth) else "no holes")
+        shown = row[2].imshow(stats.hole_frequency, vmin=0, cmap="viridis")
+        row[2].set(title="how often each pixel is a hole", xlabel="x (px)", ylabel="y (px)")
+        figure.colorbar(shown, ax=row[2], label="share of masks")
+    return figure
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure as PNG, whole or not at all, without date or program in it."""
+    with new_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})

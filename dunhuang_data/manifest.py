@@ -1,0 +1,154 @@
+"""What a dataset holds: counts, hashes, provenance. Written last, so its presence means whole."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dunhuang_data import __version__
+from dunhuang_data.atomic import write_json
+from dunhuang_data.documents import read_document
+from dunhuang_data.errors import DatasetError
+from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
+from dunhuang_data.types import SPLITS, Split
+
+MARKER = "dataset.json"
+FORMAT = {"name": "dunhuang-dataset", "version": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a shard.
+
+    Attributes
+    ----------
+    path : str
+        Below the dataset's root, POSIX.
+    bytes : int
+    sha256 : str
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard.
+
+    Attributes
+    ----------
+    split : {"train", "val", "test"}
+    number : int
+        In its split, from 0.
+    samples : int
+    content_sha256 : str
+        Of arrays and plan rows, whatever the container; see `dunhuang_data.shards`.
+    files : tuple of StoredFile
+    """
+
+    split: Split
+    number: int
+    samples: int
+    content_sha256: str
+    files: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetManifest:
+    """Everything about a dataset except its pixels.
+
+    Attributes
+    ----------
+    recipe : BuildRecipe
+    plan_recipe : PlanRecipe
+    build_id : str
+        SHA-256 over plan tables, mask bank and recipes: what the dataset was poured from.
+    content_sha256 : str
+        Over the shards' content hashes in order: equal for Zarr and HDF5.
+    shards : tuple of Shard
+        Ordered by split (train, val, test) and number.
+    """
+
+    recipe: BuildRecipe
+    plan_recipe: PlanRecipe
+    build_id: str
+    content_sha256: str
+    shards: tuple[Shard, ...]
+
+    def samples(self, split: Split) -> int:
+        """Return the number of samples in a split."""
+        return sum(shard.samples for shard in self.shards if shard.split == split)
+
+    def bytes(self) -> int:
+        """Return the size of all shards in bytes."""
+        return sum(file.bytes for shard in self.shards for file in shard.files)
+
+
+def shard_to_json(shard: Shard) -> dict[str, Any]:
+    """Return the JSON form of a shard's record."""
+    return asdict(shard)
+
+
+def shard_from_json(document: dict[str, Any]) -> Shard:
+    """Undo `shard_to_json`."""
+    files = tuple(StoredFile(**file) for file in document["files"])
+    return Shard(**{**document, "files": files})
+
+
+def write_manifest(manifest: DatasetManifest, root: Path) -> None:
+    """Write ``dataset.json``; nothing may be written into the dataset after it."""
+    write_json(
+        root / MARKER,
+        {
+            "format": FORMAT,
+            "made_by": f"dunhuang-data {__version__}",
+            "color": "sRGB, 8 bits",
+            "samples": {split: manifest.samples(split) for split in SPLITS},
+            "recipe": asdict(manifest.recipe),
+            "plan_recipe": asdict(manifest.plan_recipe),
+            "build_id": manifest.build_id,
+            "content_sha256": manifest.content_sha256,
+            "shards": [shard_to_json(shard) for shard in manifest.shards],
+        },
+    )
+
+
+def read_manifest(root: Path) -> DatasetManifest:
+    """Read ``dataset.json`` and check that every file it names lies below the root.
+
+    Raises
+    ------
+    DatasetError
+        If the folder is no whole dataset, or of another version.
+    """
+    document = read_document(root / MARKER, FORMAT, "a whole dataset", "build", DatasetError)
+    try:
+        manifest = DatasetManifest(
+            recipe=recipe_from_json(BuildRecipe, document["recipe"]),
+            plan_recipe=recipe_from_json(PlanRecipe, document["plan_recipe"]),
+            build_id=document["build_id"],
+            content_sha256=document["content_sha256"],
+            shards=tuple(shard_from_json(shard) for shard in document["shards"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{root / MARKER} cannot be read: {error!r}. Build it again.") from error
+    for shard in manifest.shards:
+        for file in shard.files:
+            check_stays_below(root, file.path)
+    return manifest
+
+
+def check_stays_below(root: Path, path: str) -> None:
+    """Refuse a path that leads out of the dataset: absolute, with ``..``, or through a link.
+
+    Raises
+    ------
+    DatasetError
+    """
+    inside = (root / path).resolve().is_relative_to(root.resolve())
+    if not inside or Path(path).is_absolute() or ".." in Path(path).parts:
+        raise DatasetError(
+            f"{root / MARKER} names the file {path!r}, which lies outside the dataset. "
+            "The dataset was altered; do not use it."
+        )

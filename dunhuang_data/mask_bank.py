@@ -1,0 +1,165 @@
+"""A mask bank: a folder of masks made by one ``make-masks``, one bit per pixel.
+
+``bank.json`` (recipe, counts, hashes) is written last. The masks lie in ``valid-00000.npy`` …, each
+(K, H, ceil(W / 8)) uint8, first pixel in the highest bit, 1 = known, 0 = hole.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from dunhuang_data import __version__
+from dunhuang_data.atomic import Progress, new_folder, no_progress, write_json
+from dunhuang_data.documents import read_document
+from dunhuang_data.errors import MaskError
+from dunhuang_data.pictures import sha256_of_file
+from dunhuang_data.polarity import MEANING, pack, unpack
+from dunhuang_data.recipe import MaskRecipe, recipe_from_json
+from dunhuang_data.rng import rng_for
+from dunhuang_data.types import UInt8Array
+from dunhuang_data.walks import random_walk
+
+MARKER = "bank.json"
+FORMAT = {"name": "dunhuang-masks", "version": 1}
+MASKS_PER_FILE = 1000
+
+
+def make_mask(recipe: MaskRecipe, index: int) -> UInt8Array:
+    """Return mask ``index`` of a recipe, (H, W) uint8: a pure function of its arguments."""
+    return random_walk(recipe.shape_hw, recipe.steps, rng_for(recipe.seed, "mask", index))
+
+
+def write_bank(
+    recipe: MaskRecipe,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+    extra: Callable[[Path, int, UInt8Array], None] | None = None,
+) -> None:
+    """Make the masks of a recipe and write them as a bank, whole or not at all.
+
+    Parameters
+    ----------
+    recipe : MaskRecipe
+    out : Path
+        The folder to make.
+    overwrite : bool
+        Replace an earlier bank.
+    progress : callable
+        Called once per mask.
+    extra : callable, optional
+        Called with the bank's temporary folder, the index and the mask: to write it again in
+        another form, inside the bank.
+
+    Raises
+    ------
+    OutputExistsError
+        If ``out`` is in use.
+    OutputError
+        If it cannot be written.
+    """
+    with new_folder(out, MARKER, overwrite) as folder:
+        hashes = {}
+        for first in range(0, recipe.count, MASKS_PER_FILE):
+            masks = []
+            for index in range(first, min(first + MASKS_PER_FILE, recipe.count)):
+                valid = make_mask(recipe, index)
+                masks.append(pack(valid))
+                if extra is not None:
+                    extra(folder, index, valid)
+                progress(1)
+            file = folder / _file_name(first)
+            np.save(file, np.stack(masks))
+            hashes[file.name] = sha256_of_file(file)
+        write_json(
+            folder / MARKER,
+            {
+                "format": FORMAT,
+                "made_by": f"dunhuang-data {__version__}",
+                "meaning": MEANING,
+                "recipe": asdict(recipe),
+                "sha256": hashes,
+            },
+        )
+
+
+def _file_name(index: int) -> str:
+    return f"valid-{index // MASKS_PER_FILE:05d}.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskBank:
+    """An opened bank; its files are read when rows are asked for, never written.
+
+    Attributes
+    ----------
+    root : Path
+    recipe : MaskRecipe
+    sha256 : str
+        Of ``bank.json``, which holds the hashes of all files.
+    """
+
+    root: Path
+    recipe: MaskRecipe
+    sha256: str
+    _files: dict[str, UInt8Array] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return self.recipe.count
+
+    def read(self, index: int) -> UInt8Array:
+        """Return mask ``index``, (H, W) uint8, 1 = known, 0 = hole."""
+        if not 0 <= index < len(self):
+            raise MaskError(f"The bank {self.root} has masks 0 to {len(self) - 1}, no {index}.")
+        name = _file_name(index)
+        if name not in self._files:
+            self._files[name] = self._open(name)
+        return unpack(self._files[name][index % MASKS_PER_FILE], self.recipe.shape_hw[1])
+
+    def _open(self, name: str) -> UInt8Array:
+        height, width = self.recipe.shape_hw
+        first = int(name[6:11]) * MASKS_PER_FILE
+        expected = (min(MASKS_PER_FILE, len(self) - first), height, -(-width // 8))
+        try:
+            masks = np.load(self.root / name, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise MaskError(f"The bank {self.root}: {name} cannot be read: {error}.") from error
+        if masks.shape != expected or masks.dtype != np.uint8:
+            raise MaskError(
+                f"The bank {self.root}: {name} holds {masks.dtype} {masks.shape}, expected uint8 "
+                f"{expected}. Make the bank again with dunhuang-data make-masks."
+            )
+        return np.asarray(masks)
+
+    def __iter__(self) -> Iterator[UInt8Array]:
+        """Yield every mask in order, (H, W) uint8."""
+        return map(self.read, range(len(self)))
+
+
+def open_bank(root: Path, check_hashes: bool = True) -> MaskBank:
+    """Open a mask bank.
+
+    Parameters
+    ----------
+    root : Path
+    check_hashes : bool
+        Read every file once and compare its SHA-256 with ``bank.json``.
+
+    Raises
+    ------
+    MaskError
+        If it is no bank, of another version, or a file is missing or was changed.
+    """
+    document = read_document(root / MARKER, FORMAT, "a mask bank", "make-masks", MaskError)
+    for name, expected in document["sha256"].items() if check_hashes else ():
+        file = root / Path(name).name
+        if not file.is_file() or sha256_of_file(file) != expected:
+            raise MaskError(
+                f"The bank {root}: {name} is missing or is not the file that was written (its "
+                "SHA-256 differs from bank.json). Make the bank again with dunhuang-data "
+                "make-masks."
+            )
+    recipe = recipe_from_json(MaskRecipe, document["recipe"])
+    return MaskBank(root, recipe, sha256_of_file(root / MARKER))

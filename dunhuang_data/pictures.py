@@ -1,0 +1,315 @@
+"""Find, identify and read pictures and foreign masks: the only reader of picture files.
+
+Reading goes through libvips: the orientation tag is applied, a colour profile is converted to sRGB,
+sixteen bits become eight. What cannot be known is refused with a sentence, never guessed.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dunhuang_data.atomic import Progress, new_file, no_progress
+from dunhuang_data.errors import DataProblem, PictureError
+from dunhuang_data.polarity import WhiteIs, valid_from_grey
+from dunhuang_data.types import Picture, UInt8Array
+
+if TYPE_CHECKING:
+    import pyvips
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPicture:
+    """A picture file that was found, not yet opened."""
+
+    id: str
+    path: Path
+
+
+def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
+    """List the pictures in some files and folders, in order of their ids.
+
+    Parameters
+    ----------
+    sources : iterable of Path
+        Folders are searched through all levels for JPEG, PNG, TIFF and WebP files, hidden ones
+        left out. Files are taken whatever their suffix. A picture's id is its path below the
+        folder named (for a file: below the file's own folder), without suffix.
+
+    Returns
+    -------
+    list of FoundPicture
+
+    Raises
+    ------
+    PictureError
+        If a source does not exist, nothing is found, or two pictures share one id.
+    """
+    found: dict[str, Path] = {}
+    sources = list(sources)
+    for source in sources:
+        if source.is_dir():
+            root, paths = source, _pictures_below(source)
+        elif source.is_file():
+            root, paths = source.parent, [source]
+        else:
+            raise PictureError(
+                f"Looking for pictures: {source} does not exist. Name a picture or a folder."
+            )
+        for path in paths:
+            picture_id = path.relative_to(root).with_suffix("").as_posix()
+            other = found.setdefault(picture_id, path)
+            if other.resolve() != path.resolve():
+                raise PictureError(
+                    f"Two pictures would have the id {picture_id!r}: {other} and {path}. "
+                    "An id is the path without suffix; rename one of them."
+                )
+    if not found:
+        names = ", ".join(str(source) for source in sources)
+        raise PictureError(
+            f"No pictures found in {names}. Expected files ending in "
+            f"{', '.join(sorted(SUFFIXES))}; name the folder that holds them."
+        )
+    return [FoundPicture(id=key, path=found[key]) for key in sorted(found)]
+
+
+def _pictures_below(folder: Path) -> list[Path]:
+    def hidden(path: Path) -> bool:
+        return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not hidden(path) and path.is_file()
+    )
+
+
+def identify_picture(found: FoundPicture, root: Path) -> Picture:
+    """Decode a picture once, streaming, and return its record.
+
+    Raises
+    ------
+    PictureError
+        If the file is no picture, is truncated, or needs a decision.
+    """
+    with _decoding(found.path):
+        image, reading = _open_srgb(found.path, access="sequential")
+        image.avg()  # touches every pixel, so that a truncated file is found now
+    return Picture(
+        id=found.id,
+        file=found.path.resolve().relative_to(root).as_posix(),
+        height=image.height,
+        width=image.width,
+        sha256=sha256_of_file(found.path),
+        reading=reading,
+    )
+
+
+def identify_pictures(
+    found: Sequence[FoundPicture], root: Path, progress: Progress = no_progress
+) -> list[Picture]:
+    """Identify every picture; the unreadable ones are named together at the end.
+
+    Raises
+    ------
+    PictureError
+        If any picture cannot be used; the sentences of all of them, one a line.
+    """
+    pictures: list[Picture] = []
+    problems: list[str] = []
+    for one in found:
+        try:
+            pictures.append(identify_picture(one, root))
+        except PictureError as error:
+            problems.append(str(error))
+        progress(1)
+    raise_together(problems, f"of {len(found)} pictures cannot be used", PictureError)
+    return pictures
+
+
+def raise_together(problems: Sequence[str], what: str, kind: type[DataProblem]) -> None:
+    """Raise one error that lists every problem, one a line; do nothing if there is none."""
+    if len(problems) == 1:
+        raise kind(problems[0])
+    if problems:
+        raise kind("\n".join([f"{len(problems)} {what}:", *(f"  - {text}" for text in problems)]))
+
+
+def read_picture(path: Path) -> UInt8Array:
+    """Read a picture.
+
+    Parameters
+    ----------
+    path : Path
+        JPEG, PNG, TIFF or WebP; 8 or 16 bit; grey, RGB, opaque RGBA, CMYK with a profile.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        sRGB, upright, C-contiguous.
+
+    Raises
+    ------
+    PictureError
+        Naming the file and what is wrong with it.
+    """
+    with _decoding(path):
+        image, _ = _open_srgb(path, access="random")
+        pixels: UInt8Array = np.ascontiguousarray(image.numpy())
+    return pixels
+
+
+def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
+    """Read a mask made by another program and threshold it once, at half of white.
+
+    Parameters
+    ----------
+    path : Path
+        A picture file of any depth; colours are made grey first.
+    white_is : {"hole", "known"}
+        What white stands for. There is no default: both are in use.
+
+    Returns
+    -------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+    grey_share : float
+        Share of the pixels that were neither within 2 of black nor within 2 of white, in [0, 1]
+        (JPEG and smooth resizing leave such pixels).
+
+    Raises
+    ------
+    PictureError
+        If the file is no picture.
+    """
+    with _decoding(path):
+        image, _ = _open_srgb(path, access="random")
+        grey = image.colourspace("b-w").numpy().reshape(image.height, image.width)
+    grey_share = float(((grey > 2) & (grey < 253)).mean())
+    return valid_from_grey(grey, white_is), grey_share
+
+
+def mask_of(picture: Path, mask: Path) -> Path:
+    """Return the mask file of a picture: ``mask`` itself, or the file of its name in that folder.
+
+    Raises
+    ------
+    PictureError
+        If the folder holds none, or several.
+    """
+    if not mask.is_dir():
+        return mask
+    found = [
+        path
+        for path in _pictures_below(mask)
+        if path.relative_to(mask).with_suffix("").as_posix() == picture.stem
+    ]
+    if len(found) != 1:
+        what = ", ".join(path.name for path in found) or "none"
+        raise PictureError(
+            f"Looking for the mask of {picture} in {mask}: expected one file named {picture.stem} "
+            f"(with .png, .jpg, .tif or .webp), found {what}."
+        )
+    return found[0]
+
+
+def write_picture(path: Path, pixels: UInt8Array) -> None:
+    """Write a PNG, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    pixels : (H, W, 3) uint8 or (H, W) uint8
+        sRGB; or a mask of {0, 1}, which becomes a 1-bit picture, 1 = white.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    import pyvips
+
+    mask = pixels.ndim == 2
+    image: Any = pyvips.Image.new_from_array(pixels * 255 if mask else pixels)
+    options = {"bitdepth": 1} if mask else {}
+    data = image.write_to_buffer(".png", compression=6, **options)
+    with new_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class _decoding:
+    """Turn libvips's and the system's complaints about one file into a `PictureError`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
+        import pyvips
+
+        if isinstance(error, pyvips.Error):
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = lines[-1] if lines else "unknown reason"
+            raise PictureError(
+                f"Could not read {self.path}: {reason}. Expected a whole JPEG, PNG, TIFF or WebP "
+                "picture; open it in a viewer, save it again, or take it out."
+            ) from error
+        if isinstance(error, OSError):
+            raise PictureError(f"Could not read {self.path}: {error.strerror}.") from error
+
+
+def _open_srgb(path: Path, access: str) -> tuple["pyvips.Image", str]:
+    """Open a picture as 8-bit sRGB, and say in words what that took."""
+    import pyvips
+
+    image: Any = pyvips.Image.new_from_file(str(path), access=access, fail_on="error")
+    steps: list[str] = []
+    if image.get_typeof("orientation") and image.get("orientation") > 1:
+        steps.append(f"orientation {image.get('orientation')} applied")
+        if access == "sequential":  # a turned picture is not read top to bottom
+            image = pyvips.Image.new_from_file(str(path), access="random", fail_on="error")
+        image = image.autorot()
+    if image.hasalpha():
+        opaque = 65535 if image.format == "ushort" else 255
+        alpha = pyvips.Image.new_from_file(str(path), fail_on="error")[image.bands - 1]
+        if alpha.min() < opaque:
+            raise PictureError(
+                f"{path} has transparent pixels, which are no part of the painting, and would "
+                "be cut into patches. Save it without transparency, cropped to what is painted."
+            )
+        image = image[: image.bands - 1]
+        steps.append("opaque alpha dropped")
+    if image.format not in ("uchar", "ushort") or image.interpretation == "multiband":
+        raise PictureError(
+            f"{path} holds {image.bands} bands of {image.format} ({image.interpretation}); "
+            "expected grey, RGB or CMYK of 8 or 16 bits. Export it as 8- or 16-bit RGB."
+        )
+    deep = image.format == "ushort"
+    if image.get_typeof("icc-profile-data"):
+        image = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)
+        steps.append("profile to sRGB")
+    elif image.interpretation == "cmyk":
+        raise PictureError(
+            f"{path} is CMYK without a colour profile, so its colours are not known. "
+            "Convert it to RGB in the program it comes from."
+        )
+    else:
+        image = image.colourspace("srgb")
+    if deep:
+        steps.append("16 bits to 8")
+    if image.bands != 3:
+        raise PictureError(f"{path} reads as {image.bands} bands; expected 3 (RGB).")
+    return image.cast("uchar"), "; ".join(steps)

@@ -1,0 +1,256 @@
+"""Make, read and write a patch plan: which patches, from where, how turned, in which split.
+
+A plan is a folder of three files that any spreadsheet opens: ``patches.csv`` (one row per patch),
+``pictures.csv`` (one row per picture) and ``plan.json`` (the recipe, the counts, the hashes of the
+two tables), written last.
+"""
+
+import csv
+import hashlib
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dunhuang_data import __version__
+from dunhuang_data.atomic import Progress, new_folder, no_progress, write_json, write_text
+from dunhuang_data.augment import draw_augmentation
+from dunhuang_data.documents import read_document
+from dunhuang_data.errors import PlanError
+from dunhuang_data.pictures import FoundPicture, find_pictures, identify_pictures, raise_together
+from dunhuang_data.recipe import PlanRecipe, recipe_from_json
+from dunhuang_data.rng import rng_for
+from dunhuang_data.splits import split_of
+from dunhuang_data.spread import farthest_point_centers, nearest_distances
+from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture
+
+MARKER = "plan.json"
+FORMAT = {"name": "dunhuang-plan", "version": 1}
+PICTURE_COLUMNS = ("id", "file", "height", "width", "sha256", "reading")
+PATCH_COLUMNS = (
+    "index", "picture_id", "center_y", "center_x", "split", "flip", "angle_deg", "nearest_px",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPlan:
+    """A patch plan in memory.
+
+    Attributes
+    ----------
+    recipe : PlanRecipe
+    pictures_root : Path
+        The folder that ``Picture.file`` is below.
+    pictures : tuple of Picture
+    patches : tuple of PatchSpec
+        Ordered by picture, so that each picture is read once.
+    left_out : tuple of str
+        Sentences about pictures that were skipped.
+    """
+
+    recipe: PlanRecipe
+    pictures_root: Path
+    pictures: tuple[Picture, ...]
+    patches: tuple[PatchSpec, ...]
+    left_out: tuple[str, ...] = ()
+
+    def count_by_split(self) -> dict[str, int]:
+        """Return the number of patches in each split, empty ones included."""
+        counted = Counter(patch.split for patch in self.patches)
+        return {split: counted[split] for split in SPLITS}
+
+
+def make_plan(
+    sources: Iterable[Path],
+    recipe: PlanRecipe,
+    skip_small: bool = False,
+    progress: Progress = no_progress,
+) -> PatchPlan:
+    """Find pictures and choose the patches of each.
+
+    Parameters
+    ----------
+    sources : iterable of Path
+        Pictures and folders of pictures.
+    recipe : PlanRecipe
+    skip_small : bool
+        Leave out pictures smaller than a patch instead of refusing the whole.
+    progress : callable
+        Called once per picture read.
+
+    Raises
+    ------
+    PictureError
+        If pictures cannot be read; all of them are named.
+    PlanError
+        If pictures are too small; all of them are named.
+    """
+    found = find_pictures(sources)
+    root = _common_root(found)
+    pictures = identify_pictures(found, root, progress)
+    return plan_patches(pictures, root, recipe, skip_small)
+
+
+def _common_root(found: Sequence[FoundPicture]) -> Path:
+    return Path(os.path.commonpath([one.path.resolve().parent for one in found]))
+
+
+def plan_patches(
+    pictures: Sequence[Picture], root: Path, recipe: PlanRecipe, skip_small: bool = False
+) -> PatchPlan:
+    """Choose the patches of identified pictures. Pure: the same arguments give the same plan.
+
+    Raises
+    ------
+    PlanError
+        If pictures are too small (unless ``skip_small``), naming each; or if none is left.
+    """
+    kept: list[Picture] = []
+    patches: list[PatchSpec] = []
+    problems: list[str] = []
+    for picture in pictures:
+        try:
+            patches += _patches_of(picture, recipe, first_index=len(patches))
+            kept.append(picture)
+        except PlanError as error:
+            problems.append(f"{picture.id}: {error}.")
+    remedy = " Choose a smaller --size or --per-picture, or leave such pictures out: --small skip."
+    if not skip_small:
+        raise_together(
+            [problem + remedy for problem in problems],
+            f"of {len(pictures)} pictures are too small",
+            PlanError,
+        )
+    if not kept:
+        raise PlanError(
+            f"None of the {len(pictures)} pictures can give {recipe.per_picture} patches of "
+            f"{recipe.patch_size} px, so there is nothing to plan. Choose a smaller --size."
+        )
+    return PatchPlan(recipe, root, tuple(kept), tuple(patches), tuple(problems))
+
+
+def _patches_of(picture: Picture, recipe: PlanRecipe, first_index: int) -> list[PatchSpec]:
+    shape_hw = (picture.height, picture.width)
+    rng = rng_for(recipe.seed, "centers", picture.id)
+    centers = farthest_point_centers(shape_hw, recipe.patch_size, recipe.per_picture, rng)
+    nearest = nearest_distances(centers)
+    split = split_of(picture.id, recipe.split, recipe.seed)
+    patches = []
+    for row, (y, x) in enumerate(centers.tolist()):
+        augmentation = Augmentation()
+        if split == "train":
+            rng = rng_for(recipe.seed, "augment", picture.id, row)
+            augmentation = draw_augmentation(rng, recipe)
+        patches.append(
+            PatchSpec(
+                index=first_index + row,
+                picture_id=picture.id,
+                center_yx=(y, x),
+                split=split,
+                augmentation=augmentation,
+                nearest_px=round(float(nearest[row]), 3),
+            )
+        )
+    return patches
+
+
+def patch_row(patch: PatchSpec) -> list[str]:
+    """Return a patch as one row of ``patches.csv``."""
+    y, x = patch.center_yx
+    turn = patch.augmentation
+    numbers = (str(int(turn.flip)), f"{turn.angle_deg:.3f}", f"{patch.nearest_px:.3f}")
+    return [str(patch.index), patch.picture_id, str(y), str(x), patch.split, *numbers]
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_plan(plan: PatchPlan, out: Path, overwrite: bool = False) -> None:
+    """Write a plan folder, whole or not at all.
+
+    Raises
+    ------
+    OutputExistsError
+        If ``out`` is in use.
+    OutputError
+        If it cannot be written.
+    """
+    tables = {
+        "pictures.csv": _table(
+            PICTURE_COLUMNS,
+            ([str(getattr(one, column)) for column in PICTURE_COLUMNS] for one in plan.pictures),
+        ),
+        "patches.csv": _table(PATCH_COLUMNS, map(patch_row, plan.patches)),
+    }
+    with new_folder(out, MARKER, overwrite) as folder:
+        for name, text in tables.items():
+            write_text(folder / name, text)
+        write_json(
+            folder / MARKER,
+            {
+                "format": FORMAT,
+                "made_by": f"dunhuang-data {__version__}",
+                "recipe": asdict(plan.recipe),
+                "pictures_root": str(plan.pictures_root),
+                "pictures": len(plan.pictures),
+                "patches": plan.count_by_split(),
+                "left_out": list(plan.left_out),
+                "sha256": {name: _sha256(text) for name, text in tables.items()},
+            },
+        )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def read_plan(root: Path) -> PatchPlan:
+    """Read a plan folder and check it against its hashes.
+
+    Raises
+    ------
+    PlanError
+        If it is no plan, of another version, or its tables were changed by hand.
+    """
+    document = read_document(root / MARKER, FORMAT, "a patch plan", "sample-patches", PlanError)
+    tables = {}
+    for name, expected in document["sha256"].items():
+        try:
+            text = (root / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PlanError(f"Reading the plan {root}: {name} cannot be read: {error}.") from error
+        if _sha256(text) != expected:
+            raise PlanError(
+                f"Reading the plan {root}: {name} is not the table that was written (its SHA-256 "
+                "differs from plan.json). Make the plan again with dunhuang-data sample-patches."
+            )
+        tables[name] = list(csv.DictReader(io.StringIO(text)))
+    return PatchPlan(
+        recipe=recipe_from_json(PlanRecipe, document["recipe"]),
+        pictures_root=Path(document["pictures_root"]),
+        pictures=tuple(
+            Picture(**{**row, "height": int(row["height"]), "width": int(row["width"])})
+            for row in tables["pictures.csv"]
+        ),
+        patches=tuple(_patch_from_row(row) for row in tables["patches.csv"]),
+        left_out=tuple(document["left_out"]),
+    )
+
+
+def _patch_from_row(row: dict[str, Any]) -> PatchSpec:
+    return PatchSpec(
+        index=int(row["index"]),
+        picture_id=row["picture_id"],
+        center_yx=(int(row["center_y"]), int(row["center_x"])),
+        split=row["split"],
+        augmentation=Augmentation(row["flip"] == "1", float(row["angle_deg"])),
+        nearest_px=float(row["nearest_px"]),
+    )

@@ -1,0 +1,116 @@
+"""The frozen settings of each stage. Every default here is the seed project's own value.
+
+Imports nothing heavy: the command line reads its defaults from here before NumPy is loaded.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dunhuang_data.errors import UsageProblem
+
+
+def _refuse_unless(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise UsageProblem(sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecipe:
+    """Settings of ``sample-patches``.
+
+    Attributes
+    ----------
+    patch_size : int
+        Side of a patch in pixels.
+    per_picture : int
+        Patches cut from each picture.
+    split : tuple of three float
+        Shares of the pictures for train, val and test; they add up to 1.
+    flip_probability, turn_probability : float
+        For patches of the training split only.
+    max_angle_deg : float
+        Turns are uniform in [−max_angle_deg, max_angle_deg].
+    seed : int
+        Of every draw in the plan.
+    """
+
+    patch_size: int = 256
+    per_picture: int = 25
+    split: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    flip_probability: float = 0.5
+    turn_probability: float = 0.5
+    max_angle_deg: float = 30.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _refuse_unless(self.patch_size >= 1, f"--size is {self.patch_size}; at least 1 px.")
+        _refuse_unless(self.per_picture >= 1, f"--per-picture is {self.per_picture}; at least 1.")
+        _refuse_unless(
+            len(self.split) == 3 and min(self.split) >= 0 and abs(sum(self.split) - 1) < 1e-6,
+            f"--split is {','.join(f'{share:g}' for share in self.split)}; expected three shares "
+            "(train,val,test) that add up to 1, such as 0.8,0.1,0.1.",
+        )
+        for name, value in (("--flip", self.flip_probability), ("--turn", self.turn_probability)):
+            _refuse_unless(0 <= value <= 1, f"{name} is {value}; a probability lies in [0, 1].")
+        _refuse_unless(
+            0 <= self.max_angle_deg <= 180,
+            f"--max-angle is {self.max_angle_deg}; expected 0 to 180 degrees.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRecipe:
+    """Settings of ``make-masks``: one random walk of ``steps`` steps per mask.
+
+    Attributes
+    ----------
+    shape_hw : tuple of int
+        Height and width of a mask in pixels.
+    steps : int
+        Steps of the walk; it visits ``steps + 1`` cells, the start among them.
+    count : int
+        Masks in the bank.
+    seed : int
+        Mask i is a function of (seed, i) and the settings above alone.
+    """
+
+    shape_hw: tuple[int, int] = (256, 256)
+    steps: int = 50_000
+    count: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        height, width = self.shape_hw
+        _refuse_unless(min(self.shape_hw) >= 1, f"--size is {height}x{width}; at least 1x1 px.")
+        _refuse_unless(
+            0 <= self.steps < 2**30, f"--steps is {self.steps}; expected 0 to 2**30 - 1."
+        )
+        _refuse_unless(self.count >= 1, f"--count is {self.count}; at least 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecipe:
+    """Settings of ``build``.
+
+    Attributes
+    ----------
+    format : {"zarr", "hdf5"}
+        How shards are stored. Names, shapes, chunks and the content hash are the same.
+    shard_size : int
+        Samples in a shard.
+    """
+
+    format: str = "zarr"
+    shard_size: int = 500
+
+    def __post_init__(self) -> None:
+        _refuse_unless(
+            self.format in ("zarr", "hdf5"), f"--format is {self.format!r}; zarr or hdf5."
+        )
+        _refuse_unless(self.shard_size >= 1, f"--shard-size is {self.shard_size}; at least 1.")
+
+
+def recipe_from_json(kind: type, document: dict[str, Any]) -> Any:
+    """Rebuild a recipe from its JSON form (lists become tuples)."""
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in document.items()}
+    return kind(**values)

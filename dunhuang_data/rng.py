@@ -1,0 +1,65 @@
+"""Random numbers that never change: one counter-based generator per decision.
+
+A draw depends on (seed, stage, indices) alone: not on order, batch size, worker count, platform or
+NumPy version. NumPy promises the stream of a *bit generator* for ever, but not that of the
+``Generator`` methods (NEP 19), so every draw here is made from raw 64-bit words.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dunhuang_data.errors import UsageProblem
+
+
+def rng_for(seed: int, stage: str, *indices: int | str) -> np.random.Generator:
+    """Return the generator of one decision.
+
+    Parameters
+    ----------
+    seed : int
+        The run's seed, 0 … 2**64 − 1.
+    stage : str
+        What is decided: ``"centers"``, ``"augment"``, ``"mask"`` …
+    *indices : int or str
+        Which one: a picture id, a row, an epoch.
+
+    Returns
+    -------
+    numpy.random.Generator
+        Philox, keyed with the first 128 bits of BLAKE2b over ``[seed, stage, *indices]``.
+
+    Raises
+    ------
+    UsageProblem
+        If the seed is out of range.
+    """
+    if not 0 <= seed < 2**64:
+        raise UsageProblem(f"The seed is {seed}; expected a whole number from 0 to 2**64 - 1.")
+    text = json.dumps([int(seed), stage, *indices], ensure_ascii=True)
+    digest = hashlib.blake2b(text.encode("ascii"), digest_size=16).digest()
+    key = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def raw_words(rng: np.random.Generator, count: int) -> NDArray[np.uint64]:
+    """Return the next ``count`` 64-bit words of the stream, (count,) uint64."""
+    words: NDArray[np.uint64] = rng.bit_generator.random_raw(count)  # type: ignore[attr-defined]
+    return words
+
+
+def draw_below(rng: np.random.Generator, bound: int) -> int:
+    """Return a whole number in [0, bound), from one word (bias below bound / 2**64)."""
+    return (int(raw_words(rng, 1)[0]) * bound) >> 64
+
+
+def draw_unit(rng: np.random.Generator) -> float:
+    """Return a number in [0, 1) with 53 random bits, from one word."""
+    return (int(raw_words(rng, 1)[0]) >> 11) * 2.0**-53
+
+
+def permutation(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+    """Return a random order of ``range(count)``, (count,) int64, from ``count`` words."""
+    return np.argsort(raw_words(rng, count), kind="stable").astype(np.int64)

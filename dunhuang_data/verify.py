@@ -1,0 +1,92 @@
+"""Check a dataset against its manifest, byte for byte and row for row."""
+
+from pathlib import Path
+
+from dunhuang_data.atomic import Progress, no_progress
+from dunhuang_data.errors import DatasetError, DunhuangError
+from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
+from dunhuang_data.pictures import sha256_of_file
+from dunhuang_data.plan import PatchPlan, patch_row, read_plan
+from dunhuang_data.reader import DatasetReader
+from dunhuang_data.shards import content_sha256, stored_arrays
+from dunhuang_data.types import SPLITS
+
+
+def verify_dataset(root: Path, progress: Progress = no_progress) -> list[str]:
+    """Check every file's hash, then every shard's content against plan and manifest.
+
+    Parameters
+    ----------
+    root : Path
+    progress : callable
+        Called with the samples of each shard.
+
+    Returns
+    -------
+    list of str
+        One sentence per problem, naming file or shard; empty if the dataset is sound.
+
+    Raises
+    ------
+    DatasetError
+        If there is no manifest to check against.
+    """
+    manifest = read_manifest(root)
+    problems = _altered_files(root, manifest)
+    if problems:
+        return problems
+    try:
+        plan = read_plan(root / "plan")
+    except DunhuangError as error:
+        return [str(error)]
+    problems += _split_leaks(plan)
+    for split in SPLITS:
+        shards = [shard for shard in manifest.shards if shard.split == split]
+        if shards:
+            reader = DatasetReader(root, split)
+            patches = [patch_row(patch) for patch in plan.patches if patch.split == split]
+            for shard in shards:
+                first = shard.number * manifest.recipe.shard_size
+                rows = patches[first : first + shard.samples]
+                problems += _content_problem(reader, shard, first, rows)
+                progress(shard.samples)
+    return problems
+
+
+def _altered_files(root: Path, manifest: DatasetManifest) -> list[str]:
+    problems = []
+    for shard in manifest.shards:
+        for file in shard.files:
+            path = root / file.path
+            if not path.is_file():
+                problems.append(f"{file.path} is missing.")
+            elif sha256_of_file(path) != file.sha256:
+                problems.append(
+                    f"{file.path} is not the file that was written ({path.stat().st_size:,} bytes, "
+                    f"{file.bytes:,} expected; the SHA-256 differs)."
+                )
+    return problems
+
+
+def _split_leaks(plan: PatchPlan) -> list[str]:
+    splits: dict[str, set[str]] = {}
+    for patch in plan.patches:
+        splits.setdefault(patch.picture_id, set()).add(patch.split)
+    return [
+        f"picture {picture_id!r} has patches in {' and '.join(sorted(found))}."
+        for picture_id, found in splits.items()
+        if len(found) > 1
+    ]
+
+
+def _content_problem(
+    reader: DatasetReader, shard: Shard, first: int, rows: list[list[str]]
+) -> list[str]:
+    name = f"shard {shard.number} of {shard.split}"
+    try:
+        samples = reader.read(range(first, first + shard.samples))
+    except DatasetError as error:
+        return [f"{name}: {error}"]
+    if content_sha256(stored_arrays(samples), rows) != shard.content_sha256:
+        return [f"{name}: its arrays or its rows of the plan are not those that were written."]
+    return []

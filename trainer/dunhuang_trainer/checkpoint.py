@@ -1,0 +1,134 @@
+"""Checkpoints: written whole or not at all, loaded strictly, never unpickled.
+
+``last.safetensors`` holds the weights and, in its header, the configuration, the step, the scores
+and which dataset they come from: all that evaluating, restoring and fine-tuning need.
+``last.state.pt`` holds what resuming needs besides.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dunhuang_data.atomic import new_file
+from dunhuang_data.errors import CheckpointError
+from dunhuang_trainer.config import ModelConfig, TrainConfig
+from dunhuang_trainer.model import PartialConvUNet
+
+FORMAT = "dunhuang-checkpoint/1"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """What a checkpoint says of itself.
+
+    Attributes
+    ----------
+    model : ModelConfig
+    train : TrainConfig
+    step : int
+        Optimiser updates behind it.
+    dataset_sha256 : str
+        The content hash of the dataset it was trained on.
+    patch_size : int
+        Of that dataset, in pixels.
+    scores : dict
+        Of the validation split at this step, if there is one.
+    """
+
+    model: ModelConfig
+    train: TrainConfig
+    step: int
+    dataset_sha256: str
+    patch_size: int
+    scores: dict[str, float]
+
+
+def save_weights(path: Path, model: PartialConvUNet, info: CheckpointInfo) -> None:
+    """Write the weights and what they are."""
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    header = {"format": FORMAT, "info": json.dumps(asdict(info))}
+    with new_file(path) as temporary:
+        save_file(weights, temporary, metadata=header)
+
+
+def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
+    """Rebuild a network from its checkpoint, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, of another version, or its weights do not fit its own
+        configuration.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path} has the format {header.get('format')}; this version reads {FORMAT}. "
+                    "Name a .safetensors file written by dunhuang-train."
+                )
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        info = _info_from_json(json.loads(header["info"]))
+        model = PartialConvUNet(info.model)
+        model.load_state_dict(weights, strict=True)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"The checkpoint {path} cannot be read: {error}. Name a whole .safetensors file that "
+            "dunhuang-train wrote, such as RUN/best.safetensors."
+        ) from error
+    return model.eval(), info
+
+
+def _info_from_json(document: dict[str, Any]) -> CheckpointInfo:
+    return CheckpointInfo(
+        **{
+            **document,
+            "model": ModelConfig(**document["model"]),
+            "train": TrainConfig(**document["train"]),
+        }
+    )
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write what resuming needs: tensors, numbers and text only."""
+    with new_file(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what `save_state` wrote, refusing anything but tensors, numbers and text.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing or damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds, none of them documented
+        raise CheckpointError(
+            f"The state {path} cannot be read: {str(error).splitlines()[0]} Start the run anew "
+            "with --overwrite, or from its weights with --init-from."
+        ) from error
+    return state
+
+
+def load_into(model: PartialConvUNet, weights: dict[str, Tensor], where: Path) -> None:
+    """Load weights strictly: every name, every shape.
+
+    Raises
+    ------
+    CheckpointError
+        If they are of another network.
+    """
+    try:
+        model.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"The weights of {where} do not fit this network: {error}") from error

@@ -1,0 +1,251 @@
+"""The training loop, on one page."""
+
+import csv
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dunhuang_data.atomic import new_file, new_folder, write_json, write_text
+from dunhuang_data.errors import CheckpointError, DatasetError, EnvironmentProblem
+from dunhuang_data.reader import DatasetReader
+from dunhuang_trainer.checkpoint import (
+    CheckpointInfo,
+    load_into,
+    load_state,
+    load_weights,
+    save_state,
+    save_weights,
+)
+from dunhuang_trainer.config import ModelConfig, TrainConfig
+from dunhuang_trainer.data import open_split, ordered_batches, to_batch, training_batches
+from dunhuang_trainer.losses import mse_loss
+from dunhuang_trainer.model import PartialConvUNet
+
+MARKER = "run.json"
+LOG_COLUMNS = ("step", "loss", "hole_mse", "val_hole_mse", "learning_rate", "images_per_second")
+
+Report = Callable[[dict[str, Any]], None]
+
+
+def pick_device(name: str) -> torch.device:
+    """Return a device by name; ``auto`` takes the GPU if there is one.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If a GPU is asked for and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise EnvironmentProblem(
+            f"--device {name}: torch {torch.__version__} sees no GPU here. Use --device cpu, or "
+            "install a torch built for your GPU (see the README)."
+        )
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise EnvironmentProblem(
+            f"--device {name} is no device torch knows; use auto, cpu, cuda or cuda:N."
+        ) from error
+
+
+def start_run(
+    dataset: Path,
+    out: Path,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    *,
+    init_from: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Check everything that a run needs and write its folder: settings, and a state at step 0.
+
+    Raises
+    ------
+    DatasetError, CheckpointError
+        If dataset or weights cannot be read or do not fit.
+    OutputExistsError
+        If ``out`` is in use.
+    """
+    reader = open_split(dataset, "train", model_config)
+    if len(reader) < config.batch_size:
+        next(training_batches(reader, config.batch_size, config.seed, 0, 1))  # says what is wrong
+    torch.manual_seed(config.seed)
+    model = PartialConvUNet(model_config)
+    if init_from is not None:
+        load_into(model, load_weights(init_from)[0].state_dict(), init_from)
+    with new_folder(out, MARKER, overwrite) as folder:
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+        save_state(folder / "last.state.pt", _state(model, optimizer, 0, float("inf"), []))
+        write_json(
+            folder / MARKER,
+            {
+                "format": {"name": "dunhuang-run", "version": 1},
+                "model": asdict(model_config),
+                "train": asdict(config),
+                "dataset": str(dataset.resolve()),
+                "dataset_sha256": reader.manifest.content_sha256,
+                "init_from": None if init_from is None else str(init_from.resolve()),
+            },
+        )
+
+
+def read_run(out: Path) -> tuple[Path, ModelConfig, TrainConfig, str]:
+    """Return a run's dataset, settings and its dataset's content hash.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder is no run.
+    """
+    try:
+        document = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        model, train = ModelConfig(**document["model"]), TrainConfig(**document["train"])
+        return Path(document["dataset"]), model, train, document["dataset_sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{out} is not a run that can be resumed ({MARKER}: {error}). Start one with "
+            "dunhuang-train fit --dataset SHARDS --out RUN."
+        ) from error
+
+
+def train(out: Path, device: torch.device, report: Report) -> dict[str, float]:
+    """Train a run from where it stands to its last step.
+
+    Parameters
+    ----------
+    out : Path
+        A folder of `start_run`. It gains ``metrics.jsonl`` and ``metrics.csv`` (one row per
+        validation), ``last.safetensors`` with ``last.state.pt``, and, if there is a validation
+        split, ``best.safetensors``: the lowest mean squared error in its holes.
+    device : torch.device
+    report : callable
+        Called after every step with ``step`` and ``loss``, and with a whole log row when there is
+        one.
+
+    Returns
+    -------
+    dict
+        The last log row.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset is not the one the run began with.
+    CheckpointError
+        If the loss is no longer finite, with step and value. The last checkpoint stays.
+    """
+    dataset, model_config, config, dataset_sha256 = read_run(out)
+    training = open_split(dataset, "train", model_config)
+    validation = open_split(dataset, "val", model_config)
+    if training.manifest.content_sha256 != dataset_sha256:
+        raise DatasetError(
+            f"{dataset} is not the dataset this run began with (its content hash differs). Put "
+            "the old one back, or start a new run."
+        )
+    state = load_state(out / "last.state.pt")
+    model = PartialConvUNet(model_config).to(device)
+    load_into(model, state["model"], out / "last.state.pt")
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    optimizer.load_state_dict(state["optimizer"])
+    best, log = float(state["best"]), list(state["log"])
+    info = CheckpointInfo(model_config, config, 0, dataset_sha256, training.patch_size, {})
+    row: dict[str, float] = log[-1] if log else {}
+    losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
+
+    batches = training_batches(
+        training, config.batch_size, config.seed, int(state["step"]), config.steps
+    )
+    model.train()
+    for step, samples in enumerate(batches, start=int(state["step"]) + 1):
+        batch = to_batch(samples, device)
+        predicted = model(batch.target * batch.valid, batch.valid)
+        parts = mse_loss(predicted, batch.target, batch.valid, batch.damage)
+        loss = float(parts.total.detach())
+        if loss != loss or loss == float("inf"):
+            raise CheckpointError(
+                f"Training stopped at step {step}: the loss is {loss}. The checkpoint of step "
+                f"{int(row.get('step', 0))} is kept in {out}. Try a smaller --lr."
+            )
+        optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()
+        optimizer.step()
+        losses, holes, images = losses + loss, holes + float(parts.hole), images + len(predicted)
+        report({"step": step, "loss": loss})
+
+        if step % config.validate_every == 0 or step == config.steps:
+            count = images / config.batch_size
+            row = {
+                "step": step,
+                "loss": losses / count,
+                "hole_mse": 255**2 * holes / count,
+                "val_hole_mse": validate(model, validation, config.batch_size, device),
+                "learning_rate": config.learning_rate,
+                "images_per_second": images / (time.perf_counter() - since),
+            }
+            log.append(row)
+            scores = {key: value for key, value in row.items() if key.startswith("val_")}
+            info = replace(info, step=step, scores=scores)
+            if row["val_hole_mse"] < best:  # never true of NaN: no validation split
+                best = row["val_hole_mse"]
+                save_weights(out / "best.safetensors", model, info)
+            save_weights(out / "last.safetensors", model, info)
+            save_state(out / "last.state.pt", _state(model, optimizer, step, best, log))
+            write_logs(out, log)
+            report(row)
+            model.train()
+            losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
+    return row
+
+
+def _state(
+    model: PartialConvUNet,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    best: float,
+    log: list[dict[str, float]],
+) -> dict[str, Any]:
+    return {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "best": best,
+        "log": log,
+    }
+
+
+@torch.no_grad()
+def validate(
+    model: PartialConvUNet, reader: DatasetReader, batch_size: int, device: torch.device
+) -> float:
+    """Return the mean squared error in the holes of a split, on 0 … 255; NaN if it is empty."""
+    model.eval()
+    squared = pixels = 0.0
+    for samples in ordered_batches(reader, batch_size):
+        batch = to_batch(samples, device)
+        predicted = model(batch.target * batch.valid, batch.valid).clamp(0, 1)
+        counted = (1 - batch.valid) * (1 - batch.damage)
+        squared += float(((predicted - batch.target).square() * counted).sum(dtype=torch.float64))
+        pixels += 3 * float(counted.sum(dtype=torch.float64))
+    return 255**2 * squared / pixels if pixels else float("nan")
+
+
+def write_logs(out: Path, log: list[dict[str, float]]) -> None:
+    """Write the whole log, as JSON lines and as a table, each replaced at once."""
+    write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in log))
+    with new_file(out / "metrics.csv") as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, LOG_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(log)
+
+
+def read_log(out: Path) -> list[dict[str, float]]:
+    """Return a run's log rows, oldest first."""
+    text = (out / "metrics.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,105 @@
+"""Restore whole pictures of any size, by overlapping tiles; known pixels stay as they are."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dunhuang_data.errors import PictureError, UsageProblem
+from dunhuang_data.types import UInt8Array
+from dunhuang_trainer.composite import composite_uint8
+from dunhuang_trainer.model import PartialConvUNet
+
+
+def restore_picture(
+    model: PartialConvUNet,
+    picture: UInt8Array,
+    valid: UInt8Array,
+    device: torch.device,
+    tile: int = 1024,
+    overlap: int = 128,
+) -> UInt8Array:
+    """Fill the holes of a picture.
+
+    Parameters
+    ----------
+    model : PartialConvUNet
+        In evaluation mode, on ``device``.
+    picture : (H, W, 3) uint8
+        Any size; what it shows in its holes does not matter.
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+    device : torch.device
+    tile, overlap : int
+        Side of a tile and how far neighbours overlap, in pixels. Predictions are blended with
+        linear ramps whose weights add up to one. A picture that fits one tile is done at once.
+
+    Returns
+    -------
+    (H, W, 3) uint8
+        Known pixels identical to the input, bit for bit.
+
+    Raises
+    ------
+    PictureError
+        If mask and picture differ in size, or nothing is known.
+    UsageProblem
+        If tiles do not overlap sensibly.
+    """
+    if valid.shape != picture.shape[:2]:
+        raise PictureError(
+            f"The mask is {valid.shape[0]} x {valid.shape[1]} px (height x width), the picture "
+            f"{picture.shape[0]} x {picture.shape[1]} px. They must be of one size; masks are "
+            "never resampled."
+        )
+    if not valid.any():
+        raise PictureError(
+            "The mask has no known pixel, so there is nothing to restore from. If it is the wrong "
+            "way round, give the other --white-is."
+        )
+    if tile < 1 or not 0 <= 2 * overlap <= tile:
+        raise UsageProblem(
+            f"--tile {tile} and --overlap {overlap} do not fit; an overlap is at most half a tile."
+        )
+    height, width = valid.shape
+    blended = np.zeros((height, width, 3), dtype=np.float32)
+    weights = np.zeros((height, width, 1), dtype=np.float32)
+    for y0, y1, ramp_y in _tiles(height, tile, overlap):
+        for x0, x1, ramp_x in _tiles(width, tile, overlap):
+            window = (slice(y0, y1), slice(x0, x1))
+            if valid[window].all():
+                continue  # nothing to fill here
+            weight = (ramp_y[:, None] * ramp_x[None, :])[..., None]
+            blended[window] += weight * _predict(model, picture[window], valid[window], device)
+            weights[window] += weight
+    blended /= np.maximum(weights, np.finfo(np.float32).tiny)
+    return composite_uint8(blended, picture, valid)
+
+
+def _tiles(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Yield (start, stop, weight along the axis); ramps fall over the overlap, never to zero."""
+    step = tile - overlap
+    starts = range(0, max(1, length - overlap), step)
+    for start in starts:
+        stop = min(start + tile, length)
+        place = np.arange(start, stop, dtype=np.float32)
+        rising = np.ones_like(place) if start == 0 else (place - start + 1) / (overlap + 1)
+        falling = np.ones_like(place) if stop == length else (stop - place) / (overlap + 1)
+        yield start, stop, np.minimum(1, np.minimum(rising, falling))
+
+
+def _predict(
+    model: PartialConvUNet, picture: UInt8Array, valid: UInt8Array, device: torch.device
+) -> NDArray[np.float32]:
+    """Predict one tile, padded with holes to the network's multiple: (h, w, 3) float32."""
+    height, width = valid.shape
+    multiple = model.config.multiple
+    padding = ((0, -height % multiple), (0, -width % multiple))
+    image = torch.from_numpy(np.pad(picture, (*padding, (0, 0)))).to(device)
+    known = torch.from_numpy(np.pad(valid, padding)).to(device)
+    with torch.no_grad():
+        image = image.permute(2, 0, 1)[None].float() / 255
+        predicted = model(image, known[None, None].float())
+    result = predicted[0, :, :height, :width].permute(1, 2, 0).cpu().numpy()
+    return np.ascontiguousarray(result, dtype=np.float32)
