@@ -16,16 +16,17 @@ from typing import Any
 
 from dunhuang_data.errors import OutputError, OutputExistsError
 
-
 _REFUSALS = {
     errno.EACCES,
     errno.EDQUOT,
+    errno.EEXIST,
     errno.EFBIG,
     errno.EIO,
     errno.EISDIR,
     errno.ENAMETOOLONG,
     errno.ENOSPC,
     errno.ENOTDIR,
+    errno.ENOTEMPTY,
     errno.EPERM,
     errno.EROFS,
 }
@@ -39,7 +40,12 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
-        reason = error.strerror or str(error) or type(error).__name__
+        file = next((parent for parent in path.parents if parent.is_file()), None)
+        reason = (
+            f"{file} is a file, not a folder"
+            if file
+            else error.strerror or str(error) or type(error).__name__
+        )
         raise OutputError(
             f"Could not write {path}: {reason}. Nothing was left under its final name. "
             "Make room or permission there, or choose another place with -o, and run it again."

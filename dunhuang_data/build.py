@@ -39,7 +39,7 @@ from dunhuang_data.manifest import (
 )
 from dunhuang_data.mask_bank import MaskBank, open_bank
 from dunhuang_data.pictures import read_picture, sha256_of_file
-from dunhuang_data.plan import PatchPlan, patch_row, read_plan, write_plan
+from dunhuang_data.plan import PatchPlan, patch_row, write_plan
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.render import render_patch
 from dunhuang_data.shards import content_sha256, stored_arrays
@@ -292,7 +292,9 @@ def _finish(
     content = hashlib.sha256("\n".join(shard.content_sha256 for shard in shards).encode())
     manifest = DatasetManifest(recipe, plan.recipe, build_id, content.hexdigest(), tuple(shards))
     attributes = {"format": "dunhuang-dataset", "version": 1, "build_id": build_id}
-    totals = {split: count for split, count in plan.count_by_split().items() if count}
+    totals: dict[str, int] = {
+        split: count for split, count in plan.count_by_split().items() if count
+    }
     encoder = ENCODERS[recipe.format]
     files = encoder.encode_metadata(totals, plan.recipe.patch_size, recipe.shard_size, attributes)
     for path, data in files.items():

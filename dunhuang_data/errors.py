@@ -1,4 +1,4 @@
-"""One family of errors. Every message is a sentence: what was done, found, expected, and the remedy.
+"""One family of errors. A message says what was done, found and expected, and the remedy.
 
 The exit code of a command is the ``exit_code`` of the error that ended it.
 """

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLIT_COLORS = {"train": (230, 159, 0), "val": (86, 180, 233), "test": (0, 158, 115)}
-HOLE_COLOR = (255, 255, 255)
+HOLE_GREY = 255  # white, so that a hole is seen on a dark wall
 GAP = 6  # px between pictures of a sheet
 LABEL = 22  # px of a line of text
 
 
 def masked_image(image: UInt8Array, valid: UInt8Array) -> UInt8Array:
     """Show a picture with its holes in white: (H, W, 3) and (H, W) uint8 → (H, W, 3) uint8."""
-    return np.where(valid[..., None] == 1, image, np.uint8(HOLE_COLOR))
+    return np.where(valid[..., None] == 1, image, np.uint8(HOLE_GREY))
 
 
 def valid_as_picture(valid: UInt8Array) -> UInt8Array:
@@ -95,7 +95,7 @@ def plan_overlay(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     drawing = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     count = np.zeros((size[1], size[0]), dtype=np.int64)
-    for number, patch in enumerate(patches):
+    for patch in patches:
         corner = np.array(patch.center_yx) - patch_size // 2
         (y0, x0), (y1, x1) = (
             np.rint(edge * scale).astype(int) for edge in (corner, corner + patch_size)
@@ -149,7 +149,7 @@ def _thumbnail(valid: UInt8Array, side_px: int) -> UInt8Array:
 
 
 def sample_sheet(samples: Samples, titles: Sequence[str]) -> UInt8Array:
-    """Show samples, one a row: target, mask, masked image; the sight that catches a wrong polarity."""
+    """Show samples, one a row: target, mask, masked image. It catches a wrong polarity."""
     rows, labels = [], []
     for place, title in enumerate(titles):
         image, valid = samples.image[place], samples.valid[place]

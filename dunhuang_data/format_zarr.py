@@ -1,7 +1,7 @@
 """Shards as Zarr v3: one array per split and name, one file per shard in it.
 
-Chunk = one sample, shard = ``shard_size`` samples (Zarr's own sharding codec), no compression, every
-chunk guarded by CRC-32C. Plain ``zarr.open(root)["train/image"]`` reads it.
+Chunk = one sample, shard = ``shard_size`` samples (Zarr's own sharding codec), no compression,
+every chunk guarded by CRC-32C. Plain ``zarr.open(root)["train/image"]`` reads it.
 """
 
 from pathlib import Path

@@ -122,6 +122,12 @@ def read_manifest(root: Path) -> DatasetManifest:
     DatasetError
         If the folder is no whole dataset, or of another version.
     """
+    building = root.with_name(f"{root.name}.building")
+    if not (root / MARKER).is_file() and building.is_dir():
+        raise DatasetError(
+            f"{root} is not there yet: its build was interrupted and lies in {building}. Run the "
+            "same dunhuang-data build again; it continues."
+        )
     document = read_document(root / MARKER, FORMAT, "a whole dataset", "build", DatasetError)
     try:
         manifest = DatasetManifest(

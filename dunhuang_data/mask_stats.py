@@ -5,6 +5,7 @@ Conventions: holes are 8-connected; the picture's border does not count as known
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ class MaskStats:
     def bucket_counts(self) -> dict[str, int]:
         """Count masks by hole-ratio bucket, with both outsides, so that the counts add up to N."""
         place = np.searchsorted(BUCKET_EDGES, self.hole_ratio, side="left")
-        inner = [f"{low:g}-{high:g}" for low, high in zip(BUCKET_EDGES, BUCKET_EDGES[1:])]
+        inner = [f"{low:g}-{high:g}" for low, high in pairwise(BUCKET_EDGES)]
         names = [f"up to {BUCKET_EDGES[0]:g}", *inner, f"above {BUCKET_EDGES[-1]:g}"]
         return {name: int((place == row).sum()) for row, name in enumerate(names)}
 
@@ -82,7 +83,7 @@ def _described(values: NDArray[np.float64]) -> dict[str, float | None]:
     return {
         "mean": float(finite.mean()),
         "sd": float(finite.std()),
-        **{f"p{round(100 * q)}": float(v) for q, v in zip(QUANTILES, quantiles)},
+        **{f"p{round(100 * q)}": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)},
     }
 
 
@@ -116,7 +117,7 @@ def measure_masks(masks: Iterable[UInt8Array]) -> MaskStats:
         rows.append(_measure_one(valid))
     if total is None:
         raise MaskError("There is no mask to measure.")
-    ratio, depth, radius, holes, border = zip(*rows)
+    ratio, depth, radius, holes, border = zip(*rows, strict=True)
     return MaskStats(
         hole_ratio=np.array(ratio),
         depth_px=np.array(depth),

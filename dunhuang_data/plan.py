@@ -25,7 +25,7 @@ from dunhuang_data.recipe import PlanRecipe, recipe_from_json
 from dunhuang_data.rng import rng_for
 from dunhuang_data.splits import split_of
 from dunhuang_data.spread import farthest_point_centers, nearest_distances
-from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture
+from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split
 
 MARKER = "plan.json"
 FORMAT = {"name": "dunhuang-plan", "version": 1}
@@ -57,7 +57,7 @@ class PatchPlan:
     patches: tuple[PatchSpec, ...]
     left_out: tuple[str, ...] = ()
 
-    def count_by_split(self) -> dict[str, int]:
+    def count_by_split(self) -> dict[Split, int]:
         """Return the number of patches in each split, empty ones included."""
         counted = Counter(patch.split for patch in self.patches)
         return {split: counted[split] for split in SPLITS}
@@ -236,13 +236,14 @@ def read_plan(root: Path) -> PatchPlan:
     return PatchPlan(
         recipe=recipe_from_json(PlanRecipe, document["recipe"]),
         pictures_root=Path(document["pictures_root"]),
-        pictures=tuple(
-            Picture(**{**row, "height": int(row["height"]), "width": int(row["width"])})
-            for row in tables["pictures.csv"]
-        ),
+        pictures=tuple(_picture_from_row(row) for row in tables["pictures.csv"]),
         patches=tuple(_patch_from_row(row) for row in tables["patches.csv"]),
         left_out=tuple(document["left_out"]),
     )
+
+
+def _picture_from_row(row: dict[str, Any]) -> Picture:
+    return Picture(**{**row, "height": int(row["height"]), "width": int(row["width"])})
 
 
 def _patch_from_row(row: dict[str, Any]) -> PatchSpec:

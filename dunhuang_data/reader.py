@@ -76,7 +76,7 @@ class DatasetReader:
         for row in wanted:
             if not 0 <= row < self._count:
                 raise DatasetError(
-                    f"{self.root}: the split {self.split} has rows 0 to {self._count - 1}, no {row}."
+                    f"{self.root}: {self.split} has rows 0 to {self._count - 1}, no {row}."
                 )
         try:
             return samples_from_stored(self._open().read(wanted))

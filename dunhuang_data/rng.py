@@ -46,7 +46,7 @@ def rng_for(seed: int, stage: str, *indices: int | str) -> np.random.Generator:
 
 def raw_words(rng: np.random.Generator, count: int) -> NDArray[np.uint64]:
     """Return the next ``count`` 64-bit words of the stream, (count,) uint64."""
-    words: NDArray[np.uint64] = rng.bit_generator.random_raw(count)  # type: ignore[attr-defined]
+    words: NDArray[np.uint64] = rng.bit_generator.random_raw(count)
     return words
 
 

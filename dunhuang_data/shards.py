@@ -7,7 +7,7 @@ name     shape                    dtype meaning
 ======== ======================== ===== ==========================================================
 image    (N, S, S, 3)             uint8 the target patch, sRGB
 valid    (N, S, ceil(S / 8))      uint8 one bit per pixel, first pixel highest: 1 known, 0 hole
-damage   (N, S, ceil(S / 8))      uint8 one bit per pixel: 1 = the target itself is not to be trusted
+damage   (N, S, ceil(S / 8))      uint8 one bit per pixel: 1 = the target is not to be trusted
 ======== ======================== ===== ==========================================================
 """
 

@@ -87,7 +87,7 @@ def nearest_distances(centers_yx: NDArray[np.int64]) -> NDArray[np.float64]:
     if len(centers_yx) < 2:
         return np.full(len(centers_yx), np.inf)
     distances, _ = cKDTree(centers_yx).query(centers_yx, k=2)
-    return np.asarray(distances[:, 1], dtype=np.float64)
+    return np.asarray(distances, dtype=np.float64)[:, 1]
 
 
 def coverage(shape_hw: tuple[int, int], patch_size: int, centers_yx: NDArray[np.int64]) -> float:

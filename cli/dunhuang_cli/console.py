@@ -65,8 +65,13 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
@@ -121,7 +126,8 @@ def run(group: click.Group, name: str) -> NoReturn:
         code = error.exit_code
     except MemoryError:
         say(
-            "Error: The memory of this machine did not suffice. Use smaller pieces or fewer workers."
+            "Error: This machine ran out of memory. Use a smaller --batch or --tile, or fewer "
+            "workers."
         )
         code = EnvironmentProblem.exit_code
     except Exception as error:

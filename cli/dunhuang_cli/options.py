@@ -1,11 +1,12 @@
 """The options that commands share, and the run.toml that feeds them and is written beside outputs.
 
-Precedence: command line, then environment (``DUNHUANG_<COMMAND>_<OPTION>``), then ``--config``, then
-the default.
+Precedence: command line, then environment (``DUNHUANG_<COMMAND>_<OPTION>``), then ``--config``,
+then the default.
 """
 
 import tomllib
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +93,14 @@ def write_run_toml(ctx: click.Context, folder: Path) -> None:
     write_text(folder / "run.toml", resolved_toml(ctx))
 
 
+class InOrder(click.Group):
+    """A group that lists its commands in the order of the work, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order they were added."""
+        return list(self.commands)
+
+
 config_option = click.option(
     "--config",
     type=FILE,
@@ -104,7 +113,7 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout."
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Every draw depends on it."
+    "--seed", type=click.IntRange(0), default=0, help="Every draw depends on it."
 )
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace an output of this command that is already there."
@@ -113,17 +122,33 @@ dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Check everything and say what would be made; write nothing."
 )
 
+device_option = click.option(
+    "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda or cuda:N."
+)
 
-def writes_output(help_text: str) -> Callable[[Function], Function]:
-    """Add what every writing command has: -o, --overwrite, --dry-run, --json, --config."""
-    out = click.option("-o", "--out", type=FILE, required=True, help=help_text)
 
-    def decorate(function: Function) -> Function:
-        for option in (config_option, json_option, dry_run_option, overwrite_option):
-            function = option(function)
-        return out(function)
+def require_torch() -> None:
+    """Refuse to go on without the packages that training needs."""
+    from dunhuang_data.errors import EnvironmentProblem
 
-    return decorate
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if missing:
+        raise EnvironmentProblem(
+            f"dunhuang-train needs {' and '.join(missing)}, which the base installation leaves "
+            "out. Install with: pip install 'dunhuang-data[train]'"
+        )
+
+
+def out_option(help_text: str) -> Callable[[Function], Function]:
+    """Return the option that names the output."""
+    return click.option("-o", "--out", type=FILE, required=True, help=help_text)
+
+
+def writes_output(function: Function) -> Function:
+    """Add what every writing command has: --overwrite, --dry-run, --json, --config."""
+    for option in (config_option, json_option, dry_run_option, overwrite_option):
+        function = option(function)
+    return function
 
 
 class ShapeType(click.ParamType[tuple[int, int]]):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dunhuang_data.errors import DatasetError
-from dunhuang_data.reader import DatasetReader
+from dunhuang_data.reader import DatasetReader as DatasetReader  # others take it from here
 from dunhuang_data.rng import permutation, rng_for
 from dunhuang_data.types import Samples
 from dunhuang_trainer.config import ModelConfig

@@ -11,11 +11,10 @@ import torch
 from dunhuang_data.atomic import Progress, new_file, no_progress
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.polarity import hole_ratio
-from dunhuang_data.reader import DatasetReader
 from dunhuang_data.types import Samples, UInt8Array
 from dunhuang_trainer.baselines import BASELINES
 from dunhuang_trainer.composite import composite_uint8
-from dunhuang_trainer.data import ordered_batches, to_batch
+from dunhuang_trainer.data import DatasetReader, ordered_batches, to_batch
 from dunhuang_trainer.figures import evaluation_sheet
 from dunhuang_trainer.metrics import damage_free_windows, psnr_from_mse, squared_error, ssim_map
 from dunhuang_trainer.model import PartialConvUNet
@@ -120,7 +119,7 @@ def evaluate_split(
             f"{reader.root} has no sample in {reader.split}. Choose another --split, or build the "
             "dataset with a share for it."
         )
-    scores = []
+    scores: list[SampleScore] = []
     for samples in ordered_batches(reader, batch_size):
         restored = predict(model, samples, device)
         for place in range(len(samples.image)):

@@ -12,7 +12,6 @@ import torch
 
 from dunhuang_data.atomic import new_file, new_folder, write_json, write_text
 from dunhuang_data.errors import CheckpointError, DatasetError, EnvironmentProblem
-from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
     load_into,
@@ -22,7 +21,13 @@ from dunhuang_trainer.checkpoint import (
     save_weights,
 )
 from dunhuang_trainer.config import ModelConfig, TrainConfig
-from dunhuang_trainer.data import open_split, ordered_batches, to_batch, training_batches
+from dunhuang_trainer.data import (
+    DatasetReader,
+    open_split,
+    ordered_batches,
+    to_batch,
+    training_batches,
+)
 from dunhuang_trainer.losses import mse_loss
 from dunhuang_trainer.model import PartialConvUNet
 
@@ -174,7 +179,7 @@ def train(out: Path, device: torch.device, report: Report) -> dict[str, float]:
                 f"{int(row.get('step', 0))} is kept in {out}. Try a smaller --lr."
             )
         optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()
+        parts.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses, holes, images = losses + loss, holes + float(parts.hole), images + len(predicted)
         report({"step": step, "loss": loss})

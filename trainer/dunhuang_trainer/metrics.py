@@ -14,7 +14,8 @@ def squared_error(picture: UInt8Array, target: UInt8Array) -> NDArray[np.float64
     """Return the squared error of every pixel, mean over channels: (H, W) float64 in 0 … 65,025."""
     _check_pair(picture, target)
     difference = picture.astype(np.float64) - target.astype(np.float64)
-    return np.square(difference).mean(axis=-1)
+    errors: NDArray[np.float64] = np.square(difference).mean(axis=-1)
+    return errors
 
 
 def mse(picture: UInt8Array, target: UInt8Array, where: BoolArray | None = None) -> float:

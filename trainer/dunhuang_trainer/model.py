@@ -136,7 +136,7 @@ class PartialConvUNet(nn.Module):
             x, m = level(x, m)  # (B, C, H / 2**i, W / 2**i)
         for level in self.decoder:
             x, m = level(x, m, *skips.pop())
-        return cast(Tensor, x)
+        return x
 
     def parameter_count(self) -> int:
         """Return the number of trained numbers."""

@@ -1,0 +1,100 @@
+"""``build``: pour plan, masks and pictures into shards."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dunhuang_cli import console
+from dunhuang_cli.options import (
+    FILE,
+    out_option,
+    write_run_toml,
+    writes_output,
+)
+from dunhuang_data.recipe import BuildRecipe
+
+if TYPE_CHECKING:
+    pass
+
+DEFAULTS = BuildRecipe()
+
+
+@click.command()
+@out_option("The dataset; it appears under this name when it is whole.")
+@click.option("--plan", "plan_root", type=FILE, required=True, help="From sample-patches.")
+@click.option("--masks", "masks_root", type=FILE, required=True, help="From make-masks.")
+@click.option("--pictures", type=FILE, help="Where the pictures are now, if they were moved.")
+@click.option(
+    "--format", type=click.Choice(["zarr", "hdf5"]), default=DEFAULTS.format, help="Of the shards."
+)
+@click.option("--shard-size", default=DEFAULTS.shard_size, help="Samples in a shard.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Processes; 0 = one per core for 1,000 samples or more, else one.",
+)
+@click.option("--scheduler", help="Address of a Dask scheduler, tcp://HOST:PORT, to work there.")
+@writes_output
+@click.pass_context
+def build(
+    ctx: click.Context,
+    out: Path,
+    plan_root: Path,
+    masks_root: Path,
+    pictures: Path | None,
+    format: str,
+    shard_size: int,
+    workers: int,
+    scheduler: str | None,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Pour plan, masks and pictures into shards.
+
+    Nothing is drawn here: the same plan, masks and pictures give the same bytes, on any number of
+    workers. The shards grow in OUT.building; a build that was killed, run again, continues.
+    """
+    from dataclasses import replace
+
+    from dunhuang_data.atomic import refuse_existing
+    from dunhuang_data.build import build_dataset, check_bank_fits, shard_jobs
+    from dunhuang_data.manifest import MARKER
+    from dunhuang_data.mask_bank import open_bank
+    from dunhuang_data.plan import read_plan
+
+    refuse_existing(out, MARKER, overwrite)
+    plan, bank = read_plan(plan_root), open_bank(masks_root)
+    if pictures is not None:
+        plan = replace(plan, pictures_root=pictures.resolve())
+    recipe = BuildRecipe(format, shard_size)
+    check_bank_fits(plan, bank)
+    count = len(plan.patches)
+    document: dict[str, object] = {
+        "dataset": str(out),
+        "samples": plan.count_by_split(),
+        "shards": len(shard_jobs(plan, bank, recipe, out)),
+        "dry_run": dry_run,
+    }
+    console.say(f"{count} samples in {document['shards']} {format} shards of up to {shard_size}.")
+    if not dry_run:
+        many = (os.cpu_count() or 1) if count >= 1000 else 1
+        with (
+            console.goes_on_with(
+                f"dunhuang-data build --plan {plan_root} --masks {masks_root} "
+                f"-o {out}  (and your other options)"
+            ),
+            console.progress(count, "building") as progress,
+        ):
+            manifest = build_dataset(
+                plan, bank, out, recipe,
+                overwrite=overwrite, workers=workers or many, scheduler=scheduler,
+                progress=progress,
+            )  # fmt: skip
+        write_run_toml(ctx, out)
+        document |= {"bytes": manifest.bytes(), "content_sha256": manifest.content_sha256}
+        console.say(f"{manifest.bytes() / 1e6:,.1f} MB; content {manifest.content_sha256[:16]}…")
+    console.result(document, as_json, "" if dry_run else str(out))
