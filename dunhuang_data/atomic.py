@@ -41,11 +41,7 @@ def explained(path: Path) -> Iterator[None]:
         if error.errno not in _REFUSALS:
             raise
         file = next((parent for parent in path.parents if parent.is_file()), None)
-        reason = (
-            f"{file} is a file, not a folder"
-            if file
-            else error.strerror or str(error) or type(error).__name__
-        )
+        reason = f"{file} is a file, not a folder" if file else error.strerror or str(error)
         raise OutputError(
             f"Could not write {path}: {reason}. Nothing was left under its final name. "
             "Make room or permission there, or choose another place with -o, and run it again."

@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +13,6 @@ from dunhuang_cli.options import (
     writes_output,
 )
 from dunhuang_data.recipe import BuildRecipe
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULTS = BuildRecipe()
 

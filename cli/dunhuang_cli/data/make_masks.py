@@ -1,16 +1,19 @@
 """``make-masks``: draw holes by random walks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, ShapeType, seed_option, write_run_toml, writes_output
+from dunhuang_cli.options import (
+    FILE,
+    ShapeType,
+    out_option,
+    seed_option,
+    write_run_toml,
+    writes_output,
+)
 from dunhuang_data.recipe import MaskRecipe
-
-if TYPE_CHECKING:
-    pass
 
 DEFAULTS = MaskRecipe()
 

@@ -1,15 +1,11 @@
 """``preview``: show some samples of a dataset."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from dunhuang_cli import console
 from dunhuang_cli.options import FILE, config_option, json_option
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

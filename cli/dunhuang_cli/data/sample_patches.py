@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, SharesType, seed_option, write_run_toml, writes_output
+from dunhuang_cli.options import (
+    FILE,
+    SharesType,
+    out_option,
+    seed_option,
+    write_run_toml,
+    writes_output,
+)
 from dunhuang_data.recipe import PlanRecipe
 
 if TYPE_CHECKING:
