@@ -9,8 +9,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ def new_file(path: Path) -> Iterator[Path]:
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # most often it is gone already, under its final name
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -106,6 +107,26 @@ def refuse_existing(out: Path, marker: str, overwrite: bool) -> None:
         raise OutputExistsError(
             f"{out} already holds an output ({marker}). Give --overwrite to replace it, or choose "
             "another folder with -o."
+        )
+
+
+def refuse_existing_file(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse an output file that is already there, unless it may be replaced.
+
+    A file that is also one of the ``inputs`` is never replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        Exit code 4, with the ways out.
+    """
+    if path.is_dir():
+        raise OutputExistsError(f"{path} is a folder; a file is written there. Name a file.")
+    if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
+        raise OutputExistsError(f"{path} is an input and would be replaced. Choose another place.")
+    if path.exists() and not overwrite:
+        raise OutputExistsError(
+            f"{path} is already there. Give --overwrite to replace it, or name another file."
         )
 
 

@@ -5,17 +5,17 @@ from pathlib import Path
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, config_option, json_option
+from dunhuang_cli.options import FILE, config_option, json_option, overwrite_option
 
 
 @click.command()
 @click.argument("dataset", metavar="SHARDS", type=FILE)
 @click.option("-o", "--out", type=FILE, required=True, help="The sheet (PNG).")
 @click.option(
-    "--split", type=click.Choice(["train", "val", "test"]), default="train", help="Whose."
+    "--split", type=click.Choice(["train", "val", "test"]), default="train", help="What to show."
 )
 @click.option("--count", type=click.IntRange(1, 100), default=6, help="Samples to show.")
-@click.option("--overwrite", is_flag=True, help="Replace the sheet if it is there.")
+@overwrite_option
 @json_option
 @config_option
 def preview(
@@ -25,7 +25,8 @@ def preview(
 
     One a row: target, mask (white = known) and masked image. A wrong polarity is seen at once.
     """
-    from dunhuang_data.errors import DatasetError, OutputExistsError
+    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.errors import DatasetError
     from dunhuang_data.figures import sample_sheet
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.reader import DatasetReader
@@ -34,8 +35,7 @@ def preview(
     reader = DatasetReader(dataset, SPLITS[["train", "val", "test"].index(split)])
     if len(reader) == 0:
         raise DatasetError(f"{dataset} has no sample in {split}; choose another --split.")
-    if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out} is already there. Give --overwrite or another -o.")
+    refuse_existing_file(out, overwrite)
     shown = min(count, len(reader))
     rows = [place * len(reader) // shown for place in range(shown)]  # evenly over the split
     write_picture(out, sample_sheet(reader.read(rows), [f"{split} row {row}" for row in rows]))

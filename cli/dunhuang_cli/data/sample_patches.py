@@ -67,7 +67,7 @@ def sample_patches(
     plan says where each patch lies, in which split its picture is, and how it will be flipped and
     turned (patches of the training split only), so that it can be looked at first.
     """
-    from dunhuang_data.atomic import refuse_existing
+    from dunhuang_data.atomic import refuse_existing, refuse_existing_file
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import MARKER, make_plan, write_plan
 
@@ -75,14 +75,18 @@ def sample_patches(
     refuse_existing(out, MARKER, overwrite)
     with console.progress(len(find_pictures(sources)), "reading pictures") as progress:
         plan = make_plan(sources, recipe, small == "skip", progress)
+    drawings = [] if overlay is None else [overlay / f"{one.id}.png" for one in plan.pictures]
+    inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
+    for drawing in drawings:
+        refuse_existing_file(drawing, overwrite, inputs)
     for sentence in plan.left_out:
         console.say(f"Left out: {sentence}")
     _show_plan(plan)
     if not dry_run:
         write_plan(plan, out, overwrite)
         write_run_toml(ctx, out)
-        if overlay is not None:
-            _draw_overlays(plan, overlay)
+        if drawings:
+            _draw_overlays(plan, drawings)
     document = {
         "plan": str(out),
         "pictures": len(plan.pictures),
@@ -111,21 +115,20 @@ def _show_plan(plan: "PatchPlan") -> None:
     if empty:
         ids = [picture.id for picture in plan.pictures]
         seed = first_seed_that_fills(ids, plan.recipe.split)
-        way_out = f"--seed {seed} fills every split" if seed is not None else "add pictures"
+        way_out = "Add pictures." if seed is None else f"With --seed {seed} every split is filled."
         console.say(
             f"Note: no picture fell into {' and '.join(empty)}; with few pictures that happens, "
-            f"because each picture's split depends on its own id alone. {way_out.capitalize()}."
+            f"because each picture's split depends on its own id alone. {way_out}"
         )
 
 
-def _draw_overlays(plan: "PatchPlan", folder: Path) -> None:
+def _draw_overlays(plan: "PatchPlan", drawings: list[Path]) -> None:
     from dunhuang_data.figures import plan_overlay
     from dunhuang_data.pictures import read_picture, write_picture
 
-    with console.progress(len(plan.pictures), "drawing overlays") as progress:
-        for picture in plan.pictures:
+    with console.progress(len(drawings), "drawing overlays") as progress:
+        for picture, drawing in zip(plan.pictures, drawings, strict=True):
             patches = [patch for patch in plan.patches if patch.picture_id == picture.id]
             pixels = read_picture(plan.pictures_root / picture.file)
-            drawing = plan_overlay(pixels, patches, plan.recipe.patch_size)
-            write_picture(folder / f"{picture.id}.png", drawing)
+            write_picture(drawing, plan_overlay(pixels, patches, plan.recipe.patch_size))
             progress(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, config_option, json_option
+from dunhuang_cli.options import FILE, config_option, json_option, overwrite_option
 
 if TYPE_CHECKING:
     from dunhuang_data.mask_stats import MaskStats
@@ -15,17 +15,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("source", metavar="MASKS|SHARDS", type=FILE)
 @click.option("--figure", type=FILE, help="Also plot the statistics (PNG).")
+@overwrite_option
 @json_option
 @config_option
-def stats(source: Path, figure: Path | None, as_json: bool) -> None:
+def stats(source: Path, figure: Path | None, overwrite: bool, as_json: bool) -> None:
     """Measure the holes of masks or shards.
 
     A dataset is measured split by split.
     Depth, the mean distance of a hole pixel to the nearest known one, stands beside the hole ratio,
     because ratio is not difficulty: thin lace is filled easily, a thick stain is not.
     """
+    from dunhuang_data.atomic import refuse_existing_file
     from dunhuang_data.figures import save_figure, stats_figure
 
+    if figure is not None:
+        refuse_existing_file(figure, overwrite)
     groups = _measured(source)
     documents = {name: one.summary() for name, one in groups.items()}
     for title, key in (

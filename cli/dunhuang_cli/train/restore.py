@@ -59,7 +59,8 @@ def restore(
     Known pixels are those of the picture as read (upright, 8-bit sRGB), bit for bit.
     """
     require_torch()
-    from dunhuang_data.errors import OutputExistsError
+    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.errors import UsageProblem
     from dunhuang_data.pictures import mask_of, read_mask, read_picture, write_picture
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_trainer.checkpoint import load_weights
@@ -68,9 +69,15 @@ def restore(
     from dunhuang_trainer.restore import restore_picture
 
     pairs = [(picture, mask_of(picture, mask), out / f"{picture.stem}.png") for picture in pictures]
-    taken = [target for _, _, target in pairs if target.exists()]
-    if taken and not overwrite:
-        raise OutputExistsError(f"{taken[0]} is already there. Give --overwrite or another -o.")
+    names = [target for _, _, target in pairs]
+    twice = sorted({str(target) for target in names if names.count(target) > 1})
+    if twice:
+        raise UsageProblem(f"Several of the pictures would be restored as {twice[0]}.")
+    inputs = [file for picture, mask_file, _ in pairs for file in (picture, mask_file)]
+    for _, _, target in pairs:
+        refuse_existing_file(target, overwrite, inputs)
+        if compare:
+            refuse_existing_file(_compared(target), overwrite, inputs)
     chosen = pick_device(device)
     model, _ = load_weights(checkpoint)
     model.to(chosen)
@@ -88,8 +95,12 @@ def restore(
             write_picture(target, filled)
             if compare:
                 sheet = restoration_sheet(pixels, valid, filled)
-                write_picture(target.with_name(f"{picture.stem}-compare.png"), sheet)
+                write_picture(_compared(target), sheet)
             restored.append({"picture": str(picture), "restored": str(target),
                              "hole_ratio": hole_ratio(valid)})  # fmt: skip
             progress(1)
     console.result({"restored": restored}, as_json, "\n".join(str(one) for _, _, one in pairs))
+
+
+def _compared(target: Path) -> Path:
+    return target.with_name(f"{target.stem}-compare.png")

@@ -1,0 +1,304 @@
+"""The build: same bytes however it runs, whole or absent, and it continues where it stopped."""
+
+import filecmp
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import zarr
+
+from drawings import SIZE, TINY_PLAN, write_pictures
+from dunhuang_data.build import build_dataset
+from dunhuang_data.errors import MaskError, OutputError, OutputExistsError, PictureError
+from dunhuang_data.manifest import DatasetManifest, read_manifest
+from dunhuang_data.mask_bank import MaskBank, open_bank, write_bank
+from dunhuang_data.pictures import read_picture
+from dunhuang_data.plan import PatchPlan, make_plan, read_plan
+from dunhuang_data.polarity import unpack
+from dunhuang_data.reader import DatasetReader
+from dunhuang_data.recipe import BuildRecipe, MaskRecipe
+from dunhuang_data.render import render_patch
+from dunhuang_data.types import SPLITS
+from dunhuang_data.verify import verify_dataset
+
+FORMATS = ("zarr", "hdf5")
+
+
+@pytest.fixture
+def plan(pictures: Path) -> PatchPlan:
+    return make_plan([pictures], TINY_PLAN)
+
+
+@pytest.fixture
+def bank(bank_root: Path) -> MaskBank:
+    return open_bank(bank_root)
+
+
+def same_files(one: Path, other: Path) -> bool:
+    def names(root: Path) -> list[str]:
+        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+    equal, _, _ = filecmp.cmpfiles(one, other, names(one), shallow=False)
+    return equal == names(one) == names(other)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_sample_is_its_patch_its_mask_and_its_damage(
+    make_dataset: Callable[[str], Path], plan: PatchPlan, bank: MaskBank, format: str
+) -> None:
+    root = make_dataset(format)
+    for split in SPLITS:
+        patches = [patch for patch in plan.patches if patch.split == split]
+        reader = DatasetReader(root, split)
+        samples = reader.read(range(len(reader)))
+        assert len(patches) == len(reader)
+        for row, patch in enumerate(patches):
+            picture = next(one for one in plan.pictures if one.id == patch.picture_id)
+            pixels = read_picture(plan.pictures_root / picture.file)
+            image, damage = render_patch(pixels, patch.center_yx, SIZE, patch.augmentation)
+            assert np.array_equal(samples.image[row], image)
+            assert np.array_equal(samples.damage[row], damage)
+            assert np.array_equal(samples.valid[row], bank.read(patch.index))
+
+
+def test_both_formats_have_one_content_hash(make_dataset: Callable[[str], Path]) -> None:
+    manifests = [read_manifest(make_dataset(format)) for format in FORMATS]
+    assert manifests[0].content_sha256 == manifests[1].content_sha256
+    assert [shard.content_sha256 for shard in manifests[0].shards] == [
+        shard.content_sha256 for shard in manifests[1].shards
+    ]
+
+
+def test_plain_zarr_reads_it(make_dataset: Callable[[str], Path]) -> None:
+    root = make_dataset("zarr")
+    group = zarr.open_group(root, mode="r")
+    samples = DatasetReader(root, "train").read([5])
+    image, valid = group["train/image"], group["train/valid"]
+    assert isinstance(image, zarr.Array)
+    assert isinstance(valid, zarr.Array)
+    assert image.shape == (24, SIZE, SIZE, 3)
+    assert image.chunks == (1, SIZE, SIZE, 3)
+    assert image.metadata.dimension_names == ("sample", "y", "x", "channel")  # type: ignore[union-attr]
+    assert valid.attrs["meaning"] == "1 = known pixel, 0 = hole"
+    assert np.array_equal(image[5], samples.image[0])
+    assert np.array_equal(unpack(np.asarray(valid[5]), SIZE), samples.valid[0])
+
+
+def test_plain_h5py_reads_it(make_dataset: Callable[[str], Path]) -> None:
+    root = make_dataset("hdf5")
+    samples = DatasetReader(root, "train").read([8])
+    with h5py.File(root / "train" / "00001.h5") as file:
+        assert file["image"].chunks == (1, SIZE, SIZE, 3)
+        assert [dimension.label for dimension in file["valid"].dims] == ["sample", "y", "x_byte"]
+        assert file["valid"].attrs["meaning"] == "1 = known pixel, 0 = hole"
+        assert file.attrs["first_row"] == 7
+        assert np.array_equal(file["image"][1], samples.image[0])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_two_workers_write_the_bytes_of_one(
+    make_dataset: Callable[[str], Path],
+    plan: PatchPlan,
+    bank: MaskBank,
+    tmp_path: Path,
+    format: str,
+) -> None:
+    build_dataset(plan, bank, tmp_path / "two", BuildRecipe(format, 7), workers=2)
+    assert same_files(tmp_path / "two", make_dataset(format))
+
+
+def test_a_dataset_does_not_know_where_it_was_made(
+    dataset: Path, bank: MaskBank, tmp_path: Path
+) -> None:
+    elsewhere = write_pictures(tmp_path / "elsewhere" / "again")
+    build_dataset(make_plan([elsewhere], TINY_PLAN), bank, tmp_path / "b", BuildRecipe("zarr", 7))
+    assert same_files(tmp_path / "b", dataset)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_interrupted_build_continues(
+    make_dataset: Callable[[str], Path],
+    plan: PatchPlan,
+    bank: MaskBank,
+    tmp_path: Path,
+    format: str,
+) -> None:
+    recipe, out = BuildRecipe(format, 7), tmp_path / "out"
+    done = []
+
+    def stop(count: int) -> None:
+        done.append(count)
+        if sum(done) >= 14:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_dataset(plan, bank, out, recipe, progress=stop)
+    assert not out.exists()
+    building = tmp_path / "out.building"
+    assert len(list((building / "state").iterdir())) == 2
+    # one of the two whole shards is damaged: it is made again, the other is kept
+    shard = next(path for path in sorted((building / "train").rglob("*1*")) if path.is_file())
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(data)
+    counted: list[int] = []
+    build_dataset(plan, bank, out, recipe, progress=counted.append)
+    assert counted[0] == 7
+    assert sum(counted) == len(plan.patches)
+    assert not building.exists()
+    assert same_files(out, make_dataset(format))
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(
+    dataset: Path, pictures: Path, plan_root: Path, bank_root: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    script = (
+        "import sys, pathlib\n"
+        "from dunhuang_data.build import build_dataset\n"
+        "from dunhuang_data.mask_bank import open_bank\n"
+        "from dunhuang_data.plan import read_plan\n"
+        "from dunhuang_data.recipe import BuildRecipe\n"
+        "plan, bank, out = map(pathlib.Path, sys.argv[1:])\n"
+        "print('ready', flush=True)\n"
+        "build_dataset(read_plan(plan), open_bank(bank), out, BuildRecipe('zarr', 7))\n"
+    )
+    killed = 0
+    for delay_ms in (5, 15, 30, 50, 80):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(plan_root), str(bank_root), str(out)],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay_ms / 1000)
+        process.send_signal(signal.SIGKILL)
+        process.stdout.close()
+        killed += process.wait() == -signal.SIGKILL and not out.exists()
+    assert killed >= 1
+    if not out.exists():
+        build_dataset(read_plan(plan_root), open_bank(bank_root), out, BuildRecipe("zarr", 7))
+    assert same_files(out, dataset)
+
+
+def test_an_interrupted_build_of_something_else_is_not_continued(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    def stop(count: int) -> None:
+        if count:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        build_dataset(plan, bank, out, BuildRecipe("zarr", 7), progress=stop)
+    with pytest.raises(
+        OutputExistsError, match="interrupted build of another plan, bank or recipe"
+    ):
+        build_dataset(plan, bank, out, BuildRecipe("hdf5", 7))
+    build_dataset(plan, bank, out, BuildRecipe("hdf5", 7), overwrite=True)
+    assert verify_dataset(out) == []
+
+
+def test_a_dataset_is_replaced_only_when_asked_and_only_by_a_whole_one(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    first = build_dataset(plan, bank, out, BuildRecipe("hdf5", 20))
+    with pytest.raises(OutputExistsError, match=r"already holds an output \(dataset\.json\)"):
+        build_dataset(plan, bank, out, BuildRecipe("hdf5", 10))
+
+    def stop(count: int) -> None:
+        if count:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_dataset(plan, bank, out, BuildRecipe("hdf5", 10), overwrite=True, progress=stop)
+    assert read_manifest(out) == first
+    second = build_dataset(plan, bank, out, BuildRecipe("hdf5", 10), overwrite=True)
+    assert isinstance(second, DatasetManifest)
+    assert len(second.shards) > len(first.shards)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_of_other_things_is_never_replaced(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputExistsError, match="holds files that are not an output of this"):
+        build_dataset(plan, bank, tmp_path, BuildRecipe(), overwrite=True)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_bank_that_does_not_fit_is_a_sentence(plan: PatchPlan, tmp_path: Path) -> None:
+    write_bank(MaskRecipe((SIZE, SIZE), 10, 20), tmp_path / "few")
+    with pytest.raises(MaskError, match=r"has 20 masks for 48 patches.*--count 48"):
+        build_dataset(plan, open_bank(tmp_path / "few"), tmp_path / "out", BuildRecipe())
+    write_bank(MaskRecipe((SIZE, SIZE + 8), 10, 48), tmp_path / "wide")
+    with pytest.raises(MaskError, match=r"are 32 x 40 px, the patches 32 x 32 px.*--size 32"):
+        build_dataset(plan, open_bank(tmp_path / "wide"), tmp_path / "out", BuildRecipe())
+
+
+def test_a_changed_or_missing_picture_is_a_sentence(bank: MaskBank, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pictures")
+    plan = make_plan([folder], TINY_PLAN)
+    shutil.copy(folder / "niche-7.png", folder / "niche-8.png")
+    with pytest.raises(PictureError, match=r"niche-8\.png has changed since the plan was made"):
+        build_dataset(plan, bank, tmp_path / "out", BuildRecipe())
+    (folder / "niche-8.png").unlink()
+    with pytest.raises(PictureError, match=r"needs .*niche-8\.png, which is not there.*--pictures"):
+        build_dataset(plan, bank, tmp_path / "out", BuildRecipe())
+    assert not (tmp_path / "out").exists()
+    moved = replace(plan, pictures_root=tmp_path / "nowhere")
+    with pytest.raises(PictureError, match="nowhere"):
+        build_dataset(moved, bank, tmp_path / "out", BuildRecipe())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_is_a_sentence_and_what_was_whole_is_kept(
+    make_dataset: Callable[[str], Path],
+    plan: PatchPlan,
+    bank: MaskBank,
+    tmp_path: Path,
+    format: str,
+) -> None:
+    """A limit on the size of files stands in for the full disk: the system refuses alike."""
+    recipe, out = BuildRecipe(format, 7), tmp_path / "out"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"Could not write .*: File too large\. Nothing"):
+            build_dataset(plan, bank, out, recipe)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not out.exists()
+    left = [path.name for path in (tmp_path / "out.building").rglob("*") if path.is_file()]
+    assert [name for name in left if "partial" in name] == []
+    build_dataset(plan, bank, out, recipe)
+    assert same_files(out, make_dataset(format))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_a_sentence(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(OutputError, match="Permission denied"):
+        build_dataset(plan, bank, tmp_path / "locked" / "out", BuildRecipe())
+
+
+def test_an_output_below_a_file_is_a_sentence(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file is a file, not a folder"):
+        build_dataset(plan, bank, tmp_path / "file" / "out", BuildRecipe())

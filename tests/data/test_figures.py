@@ -1,0 +1,94 @@
+"""Figures show what they claim: checked at the pixels that matter."""
+
+from pathlib import Path
+
+import numpy as np
+
+from drawings import draw_picture
+from dunhuang_data.figures import (
+    GAP,
+    LABEL,
+    mask_sheet,
+    masked_image,
+    montage,
+    plan_overlay,
+    sample_sheet,
+    save_figure,
+    stats_figure,
+)
+from dunhuang_data.mask_stats import measure_masks
+from dunhuang_data.pictures import read_picture
+from dunhuang_data.types import Augmentation, PatchSpec, Samples
+
+
+def test_holes_are_white_and_known_pixels_untouched() -> None:
+    picture = draw_picture(9, 14, "masked")
+    valid = np.ones((9, 14), dtype=np.uint8)
+    valid[2, 11] = 0
+    shown = masked_image(picture, valid)
+    assert shown[2, 11].tolist() == [255, 255, 255]
+    shown[2, 11] = picture[2, 11]
+    assert np.array_equal(shown, picture)
+
+
+def test_a_montage_puts_every_picture_in_its_cell() -> None:
+    red, blue = np.zeros((2, 10, 16, 3), dtype=np.uint8)
+    red[..., 0], blue[..., 2] = 200, 100
+    sheet = montage([[red, blue], [blue]])
+    assert sheet.shape == (2 * (10 + GAP) + GAP, 2 * (16 + GAP) + GAP, 3)
+    assert np.array_equal(sheet[GAP : GAP + 10, GAP : GAP + 16], red)
+    assert np.array_equal(sheet[GAP : GAP + 10, 2 * GAP + 16 : 2 * GAP + 32], blue)
+    assert np.array_equal(sheet[2 * GAP + 10 : 2 * GAP + 20, GAP : GAP + 16], blue)
+    labelled = montage([[red]], [["a"]])
+    assert np.array_equal(labelled[GAP + LABEL :][:10, GAP : GAP + 16], red)
+    assert labelled[: GAP + LABEL, :].min() < 100  # something is written
+
+
+def test_an_overlay_draws_the_squares_and_the_coverage() -> None:
+    picture = np.full((60, 100, 3), 128, dtype=np.uint8)
+    patches = [
+        PatchSpec(0, "a", (10, 10), "train", Augmentation(), 1.0),
+        PatchSpec(1, "a", (40, 70), "train", Augmentation(), 1.0),
+    ]
+    sheet = plan_overlay(picture, patches, 20)
+    drawing = sheet[GAP + LABEL : GAP + LABEL + 60, GAP : GAP + 100]
+    heat = sheet[GAP + LABEL : GAP + LABEL + 60, 2 * GAP + 100 : 2 * GAP + 200]
+    assert drawing[30, 65].tolist() == [230, 159, 0]  # upper edge of the second, split colour
+    assert drawing[5, 60].tolist() == [128, 128, 128]
+    covered = heat.max(axis=-1) > 0
+    assert covered[:20, :20].all()
+    assert covered[30:50, 60:80].all()
+    assert covered.sum() == 2 * 20 * 20
+
+
+def test_a_mask_sheet_is_sorted_by_hole_ratio() -> None:
+    full, half = np.zeros((8, 12), np.uint8), np.ones((8, 12), np.uint8)
+    half[:4] = 0
+    sheet = mask_sheet([full, half, np.ones_like(full)], columns=3)
+    cells = [sheet[GAP + LABEL :, GAP + n * (12 + GAP) :][:8, :12] for n in range(3)]
+    assert [round(float(cell.mean()) / 255, 2) for cell in cells] == [1.0, 0.5, 0.0]
+
+
+def test_a_sample_sheet_shows_target_mask_and_masked_image() -> None:
+    image = draw_picture(16, 16, "sample")[None]
+    valid = np.ones((1, 16, 16), dtype=np.uint8)
+    valid[0, 3:5, 2:9] = 0
+    sheet = sample_sheet(Samples(image, valid, np.zeros_like(valid)), ["row 0"])
+    cells = [sheet[GAP + LABEL :, GAP + n * (16 + GAP) :][:16, :16] for n in range(3)]
+    assert np.array_equal(cells[0], image[0])
+    assert np.array_equal(cells[1][..., 0], valid[0] * 255)
+    assert np.array_equal(cells[2], masked_image(image[0], valid[0]))
+
+
+def test_the_statistics_figure_has_units_and_counts(tmp_path: Path) -> None:
+    masks = [np.eye(9, 12, k, dtype=np.uint8) for k in range(5)]
+    axes = stats_figure({"train": measure_masks(masks)}).axes
+    assert [axis.get_xlabel() for axis in axes[:3]] == [
+        "hole ratio", "depth: mean distance to the nearest known pixel (px)", "x (px)",
+    ]  # fmt: skip
+    assert axes[0].get_title() == "train: 5 masks"
+    assert sum(bar.get_height() for bar in axes[0].patches) == 5  # type: ignore[attr-defined]
+    for name in ("a.png", "b.png"):
+        save_figure(stats_figure({"train": measure_masks(masks)}), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert read_picture(tmp_path / "a.png").shape[1] == 1200

@@ -1,0 +1,81 @@
+"""A bank holds the masks its recipe names, whatever its size, and knows when it was touched."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dunhuang_data import mask_bank
+from dunhuang_data.errors import MaskError, OutputExistsError
+from dunhuang_data.mask_bank import make_mask, open_bank, write_bank
+from dunhuang_data.recipe import MaskRecipe
+from dunhuang_data.types import UInt8Array
+
+RECIPE = MaskRecipe(shape_hw=(21, 34), steps=80, count=7, seed=2)
+
+
+def test_the_bank_gives_back_every_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask_bank, "MASKS_PER_FILE", 3)
+    write_bank(RECIPE, tmp_path / "masks")
+    bank = open_bank(tmp_path / "masks")
+    assert len(bank) == 7
+    assert bank.recipe == RECIPE
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == [
+        "bank.json", "valid-00000.npy", "valid-00001.npy", "valid-00002.npy",
+    ]  # fmt: skip
+    for index, valid in enumerate(bank):
+        assert np.array_equal(valid, make_mask(RECIPE, index))
+        assert valid.shape == (21, 34)
+
+
+def test_a_larger_bank_begins_with_the_smaller_one(tmp_path: Path) -> None:
+    write_bank(RECIPE, tmp_path / "few")
+    write_bank(MaskRecipe((21, 34), 80, 12, 2), tmp_path / "many")
+    few, many = open_bank(tmp_path / "few"), open_bank(tmp_path / "many")
+    assert all(np.array_equal(few.read(index), many.read(index)) for index in range(7))
+    assert not np.array_equal(few.read(0), few.read(1))
+
+
+def test_the_same_recipe_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_bank(RECIPE, tmp_path / name)
+    for file in ("bank.json", "valid-00000.npy"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_changed_bytes_are_found(tmp_path: Path) -> None:
+    write_bank(RECIPE, tmp_path / "masks")
+    file = tmp_path / "masks" / "valid-00000.npy"
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(MaskError, match=r"valid-00000\.npy is missing or is not the file"):
+        open_bank(tmp_path / "masks")
+
+
+def test_a_file_of_another_shape_is_found_without_its_hash(tmp_path: Path) -> None:
+    write_bank(RECIPE, tmp_path / "masks")
+    np.save(tmp_path / "masks" / "valid-00000.npy", np.zeros((7, 21, 4), dtype=np.uint8))
+    bank = open_bank(tmp_path / "masks", check_hashes=False)
+    with pytest.raises(MaskError, match=r"holds uint8 \(7, 21, 4\), expected uint8 \(7, 21, 5\)"):
+        bank.read(0)
+
+
+def test_what_is_no_bank_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MaskError, match=r"is not a mask bank: there is no bank\.json"):
+        open_bank(tmp_path)
+    write_bank(RECIPE, tmp_path / "masks")
+    with pytest.raises(MaskError, match="has masks 0 to 6, no 7"):
+        open_bank(tmp_path / "masks").read(7)
+    with pytest.raises(OutputExistsError, match="already holds an output"):
+        write_bank(RECIPE, tmp_path / "masks")
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path: Path) -> None:
+    def stop(folder: Path, index: int, valid: UInt8Array) -> None:
+        if index == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_bank(RECIPE, tmp_path / "masks", extra=stop)
+    assert list(tmp_path.iterdir()) == []

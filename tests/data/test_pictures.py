@@ -1,0 +1,162 @@
+"""Reading: upright 8-bit sRGB from what archives deliver, or a sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+
+from drawings import draw_picture, save_picture
+from dunhuang_data.errors import PictureError
+from dunhuang_data.pictures import (
+    FoundPicture,
+    find_pictures,
+    identify_pictures,
+    mask_of,
+    read_mask,
+    read_picture,
+    write_picture,
+)
+
+PIXELS = draw_picture(37, 52, "reading")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_lossless_formats_come_back_bit_for_bit(tmp_path: Path, suffix: str) -> None:
+    options = {"lossless": True} if suffix == ".webp" else {}
+    path = save_picture(tmp_path / f"a{suffix}", PIXELS, **options)
+    assert np.array_equal(read_picture(path), PIXELS)
+
+
+def test_jpeg_is_close(tmp_path: Path) -> None:
+    smooth = np.tile(np.linspace(20, 220, 52).astype(np.uint8)[None, :, None], (37, 1, 3))
+    read = read_picture(save_picture(tmp_path / "a.jpg", smooth, Q=95))
+    assert np.abs(read.astype(int) - smooth).max() <= 4
+
+
+def test_the_orientation_tag_is_applied(tmp_path: Path) -> None:
+    image = pyvips.Image.new_from_array(PIXELS).copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", 6)
+    image.write_to_file(str(tmp_path / "a.tif"))
+    picture = identify_pictures([FoundPicture("a", tmp_path / "a.tif")], tmp_path)[0]
+    assert (picture.height, picture.width) == (52, 37)
+    assert picture.reading == "orientation 6 applied"
+    assert np.array_equal(read_picture(tmp_path / "a.tif"), np.rot90(PIXELS, -1))
+
+
+def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
+    deep = PIXELS.astype(np.uint16) * 257
+    image = pyvips.Image.new_from_array(deep).copy(interpretation="rgb16")
+    image.write_to_file(str(tmp_path / "a.tif"))
+    assert np.array_equal(read_picture(tmp_path / "a.tif"), PIXELS)
+
+
+def test_grey_becomes_three_equal_channels(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "a.png", PIXELS[..., 0])
+    assert np.array_equal(read_picture(path), np.repeat(PIXELS[..., :1], 3, axis=-1))
+
+
+def test_a_wide_gamut_profile_is_converted(tmp_path: Path) -> None:
+    image = pyvips.Image.new_from_array(PIXELS).copy(interpretation="srgb")
+    wide = image.icc_transform("p3", input_profile="srgb")
+    assert not np.array_equal(wide.numpy(), PIXELS)  # the numbers in the file differ
+    wide.write_to_file(str(tmp_path / "a.tif"))
+    read = read_picture(tmp_path / "a.tif").astype(int)
+    assert np.abs(read - PIXELS).mean() < 1
+
+
+def test_opaque_alpha_is_dropped_and_transparency_refused(tmp_path: Path) -> None:
+    alpha = np.full((37, 52, 1), 255, dtype=np.uint8)
+    path = save_picture(tmp_path / "a.png", np.concatenate([PIXELS, alpha], axis=-1))
+    assert np.array_equal(read_picture(path), PIXELS)
+    alpha[3, 4] = 0
+    path = save_picture(tmp_path / "b.png", np.concatenate([PIXELS, alpha], axis=-1))
+    with pytest.raises(PictureError, match=r"b\.png has transparent pixels"):
+        read_picture(path)
+
+
+def test_cmyk_without_profile_is_refused(tmp_path: Path) -> None:
+    ink = np.zeros((37, 52, 4), dtype=np.uint8)
+    image = pyvips.Image.new_from_array(ink).copy(interpretation="cmyk")
+    image.write_to_file(str(tmp_path / "a.tif"))
+    with pytest.raises(PictureError, match=r"a\.tif is CMYK without a colour profile"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_floats_are_refused(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.tif", PIXELS.astype(np.float32))
+    with pytest.raises(PictureError, match="expected grey, RGB or CMYK of 8 or 16 bits"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_a_file_that_is_no_picture_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("not a picture")
+    with pytest.raises(PictureError, match=r"Could not read .*a\.jpg: .*take it out"):
+        read_picture(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_a_truncated_file_is_found_when_it_is_identified(tmp_path: Path, suffix: str) -> None:
+    path = save_picture(tmp_path / f"a{suffix}", draw_picture(200, 150, "long"))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(PictureError, match=r"Could not read .*a\."):
+        identify_pictures([FoundPicture("a", path)], tmp_path)
+
+
+def test_all_bad_pictures_are_named_together(tmp_path: Path) -> None:
+    save_picture(tmp_path / "good.png", PIXELS)
+    (tmp_path / "bad-1.png").write_bytes(b"")
+    (tmp_path / "bad-2.jpg").write_bytes(b"JPEG?")
+    with pytest.raises(PictureError, match=r"(?s)^2 of 3 pictures cannot.*bad-1.*bad-2"):
+        identify_pictures(find_pictures([tmp_path]), tmp_path)
+
+
+def test_ids_are_paths_without_suffix_in_order(pictures: Path) -> None:
+    ids = [found.id for found in find_pictures([pictures])]
+    assert ids == sorted(ids)
+    assert ids[:3] == ["cave/wall-1", "cave/wall-2", "niche-3"]
+
+
+def test_hidden_files_and_other_suffixes_are_left_out(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png", PIXELS)
+    save_picture(tmp_path / ".hidden" / "b.png", PIXELS)
+    (tmp_path / "notes.txt").write_text("cave 220")
+    assert [found.id for found in find_pictures([tmp_path])] == ["a"]
+
+
+def test_two_pictures_with_one_id_are_refused(tmp_path: Path) -> None:
+    for suffix in (".png", ".jpg"):
+        save_picture(tmp_path / f"a{suffix}", PIXELS)
+    with pytest.raises(PictureError, match=r"Two pictures would have the id 'a': .*a\.jpg and"):
+        find_pictures([tmp_path])
+
+
+def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"No pictures found in .*Expected files ending in"):
+        find_pictures([tmp_path])
+    with pytest.raises(PictureError, match="nowhere does not exist"):
+        find_pictures([tmp_path / "nowhere"])
+
+
+def test_a_mask_is_thresholded_once_and_its_greys_counted(tmp_path: Path) -> None:
+    grey = np.array([[0, 2, 127, 128], [255, 253, 3, 252]], dtype=np.uint8)
+    path = save_picture(tmp_path / "m.png", grey)
+    valid, share = read_mask(path, "known")
+    assert valid.tolist() == [[0, 0, 0, 1], [1, 1, 0, 1]]
+    assert share == 4 / 8  # 127, 128, 3, 252
+    assert np.array_equal(read_mask(path, "hole")[0], 1 - valid)
+
+
+def test_a_written_mask_is_one_bit_and_comes_back(tmp_path: Path) -> None:
+    valid = (PIXELS[..., 0] > 120).astype(np.uint8)
+    write_picture(tmp_path / "m.png", valid)
+    header = (tmp_path / "m.png").read_bytes()[16:26]
+    assert (header[8], header[9]) == (1, 0)  # bit depth 1, grey
+    assert np.array_equal(read_mask(tmp_path / "m.png", "known")[0], valid)
+
+
+def test_masks_are_paired_by_name(tmp_path: Path) -> None:
+    write_picture(tmp_path / "wall.png", np.ones((3, 5), dtype=np.uint8))
+    assert mask_of(Path("pictures/wall.jpg"), tmp_path) == tmp_path / "wall.png"
+    with pytest.raises(PictureError, match=r"expected one file named niche .*found none"):
+        mask_of(Path("pictures/niche.jpg"), tmp_path)
