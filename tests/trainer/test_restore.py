@@ -1,0 +1,124 @@
+"""Whole pictures: known pixels bit for bit, tiles without trace, any size."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from drawings import draw_picture
+from dunhuang_data.errors import PictureError, UsageProblem
+from dunhuang_trainer.config import ModelConfig
+from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.restore import _tiles, restore_picture
+
+CPU = torch.device("cpu")
+
+
+class Identity(nn.Module):
+    """Returns what it is given: shows whether tiling itself changes anything."""
+
+    config = ModelConfig(1, 3)
+
+    def forward(self, image: Tensor, valid: Tensor) -> Tensor:
+        assert image.shape[-2] % 8 == image.shape[-1] % 8 == 0
+        return image
+
+
+@pytest.fixture(scope="module")
+def model() -> PartialConvUNet:
+    torch.manual_seed(0)
+    return PartialConvUNet(ModelConfig(4, 3)).eval()
+
+
+def some_holes(height: int, width: int) -> np.ndarray:
+    valid = (np.random.default_rng(0).random((height, width)) < 0.7).astype(np.uint8)
+    valid[height // 3 : height // 2, width // 4 : width // 2] = 0
+    return valid
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 3), (5, 9), (24, 40), (61, 83)])
+def test_known_pixels_are_kept_bit_for_bit(model: PartialConvUNet, height: int, width: int) -> None:
+    picture, valid = draw_picture(height, width, "restore"), some_holes(height, width)
+    valid[0, 0] = 1
+    restored = restore_picture(model, picture, valid, CPU, tile=32, overlap=8)
+    assert restored.shape == picture.shape
+    assert np.array_equal(restored[valid == 1], picture[valid == 1])
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(4, 40), st.data())
+def test_tiling_an_identity_changes_nothing(
+    height: int, width: int, tile: int, data: st.DataObject
+) -> None:
+    overlap = data.draw(st.integers(0, tile // 2))
+    picture, valid = draw_picture(height, width, "tiles"), some_holes(height, width)
+    valid[-1, -1] = 1
+    restored = restore_picture(Identity(), picture, valid, CPU, tile, overlap)  # type: ignore[arg-type]
+    assert np.array_equal(restored, picture)
+
+
+@given(st.integers(1, 300), st.integers(2, 64), st.data())
+def test_tiles_cover_everything_and_their_ramps_add_up(
+    length: int, tile: int, data: st.DataObject
+) -> None:
+    overlap = data.draw(st.integers(0, tile // 2))
+    total, covered = np.zeros(length), np.zeros(length, dtype=int)
+    for start, stop, weight in _tiles(length, tile, overlap):
+        assert 0 < stop - start <= tile
+        assert weight.min() > 0
+        total[start:stop] += weight
+        covered[start:stop] += 1
+    assert covered.min() >= 1
+    if length > tile:
+        assert covered.max() <= 2 or length % (tile - overlap)
+    assert total == pytest.approx(np.ones(length), abs=1e-5)
+
+
+def test_a_picture_in_one_tile_is_the_networks_own_answer(model: PartialConvUNet) -> None:
+    picture, valid = draw_picture(24, 40, "one"), some_holes(24, 40)
+    with torch.no_grad():
+        image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+        expected = model(image, torch.from_numpy(valid)[None, None].float())[0].permute(1, 2, 0)
+    filled = np.clip(np.rint(expected.numpy() * 255), 0, 255).astype(np.uint8)
+    restored = restore_picture(model, picture, valid, CPU)
+    assert np.array_equal(restored[valid == 0], filled[valid == 0])
+
+
+def test_padding_is_hole_and_does_not_show(model: PartialConvUNet) -> None:
+    """The same picture, once padded by us with noise that is marked as hole."""
+    picture, valid = draw_picture(21, 37, "pad"), some_holes(21, 37)
+    alone = restore_picture(model, picture, valid, CPU)
+    noise = np.random.default_rng(1).integers(0, 255, (24, 40, 3)).astype(np.uint8)
+    noise[:21, :37] = picture
+    padded = np.zeros((24, 40), dtype=np.uint8)
+    padded[:21, :37] = valid
+    assert np.array_equal(restore_picture(model, noise, padded, CPU)[:21, :37], alone)
+
+
+def test_what_the_holes_show_changes_nothing(model: PartialConvUNet) -> None:
+    picture, valid = draw_picture(30, 50, "holes"), some_holes(30, 50)
+    white = np.where(valid[..., None] == 1, picture, np.uint8(255))
+    assert np.array_equal(
+        restore_picture(model, white, valid, CPU, 16, 4),
+        restore_picture(model, picture, valid, CPU, 16, 4),
+    )
+
+
+def test_without_holes_nothing_is_done(model: PartialConvUNet) -> None:
+    picture = draw_picture(30, 50, "whole")
+    assert np.array_equal(
+        restore_picture(model, picture, np.ones((30, 50), np.uint8), CPU), picture
+    )
+
+
+def test_bad_masks_and_tiles_are_sentences(model: PartialConvUNet) -> None:
+    picture = draw_picture(30, 50, "bad")
+    with pytest.raises(
+        PictureError, match=r"mask is 50 x 30 px \(height x width\), the picture 30 x"
+    ):
+        restore_picture(model, picture, np.ones((50, 30), np.uint8), CPU)
+    with pytest.raises(PictureError, match=r"no known pixel.*the other --white-is"):
+        restore_picture(model, picture, np.zeros((30, 50), np.uint8), CPU)
+    with pytest.raises(UsageProblem, match="--tile 16 and --overlap 9 do not fit"):
+        restore_picture(model, picture, some_holes(30, 50), CPU, 16, 9)
