@@ -19,10 +19,10 @@ from dunhuang_data import format_hdf5, format_zarr
 from dunhuang_data.atomic import (
     Progress,
     explained,
-    new_file,
     no_progress,
     refuse_existing,
     replace_folder,
+    write_bytes,
     write_json,
 )
 from dunhuang_data.errors import MaskError, OutputExistsError, PictureError
@@ -183,8 +183,7 @@ def make_shard(job: ShardJob) -> Shard:
     files = encoder.encode_shard(job.split, job.number, arrays, job.total, job.recipe.shard_size)
     stored = []
     for path, data in files.items():
-        with new_file(job.building / path) as temporary:
-            temporary.write_bytes(data)
+        write_bytes(job.building / path, data)
         stored.append(StoredFile(path, len(data), hashlib.sha256(data).hexdigest()))
     shard = Shard(
         split=job.split,
@@ -298,8 +297,7 @@ def _finish(
     encoder = ENCODERS[recipe.format]
     files = encoder.encode_metadata(totals, plan.recipe.patch_size, recipe.shard_size, attributes)
     for path, data in files.items():
-        with new_file(building / path) as temporary:
-            temporary.write_bytes(data)
+        write_bytes(building / path, data)
     with explained(building):
         shutil.rmtree(building / "plan", ignore_errors=True)
         write_plan(replace(plan, pictures_root=Path()), building / "plan")

@@ -1,5 +1,6 @@
 """Pictures to look at before training: the plan's overlay, mask sheets, statistics, samples."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dunhuang_data.atomic import new_file
+from dunhuang_data.atomic import write_bytes
 from dunhuang_data.mask_stats import MaskStats
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import PatchSpec, Samples, UInt8Array
@@ -179,5 +180,6 @@ def stats_figure(groups: dict[str, MaskStats]) -> "Figure":
 
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, whole or not at all, without date or program in it."""
-    with new_file(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+    contents = io.BytesIO()
+    figure.savefig(contents, format="png", dpi=100, metadata={"Software": None})
+    write_bytes(path, contents.getvalue())

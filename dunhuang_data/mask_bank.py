@@ -4,6 +4,8 @@
 (K, H, ceil(W / 8)) uint8, first pixel in the highest bit, 1 = known, 0 = hole.
 """
 
+import hashlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dunhuang_data import __version__
-from dunhuang_data.atomic import Progress, new_folder, no_progress, write_json
+from dunhuang_data.atomic import Progress, new_folder, no_progress, write_bytes, write_json
 from dunhuang_data.documents import read_document
 from dunhuang_data.errors import MaskError
 from dunhuang_data.pictures import sha256_of_file
@@ -70,9 +72,10 @@ def write_bank(
                 if extra is not None:
                     extra(folder, index, valid)
                 progress(1)
-            file = folder / _file_name(first)
-            np.save(file, np.stack(masks))
-            hashes[file.name] = sha256_of_file(file)
+            contents = io.BytesIO()
+            np.save(contents, np.stack(masks))
+            write_bytes(folder / _file_name(first), contents.getvalue())
+            hashes[_file_name(first)] = hashlib.sha256(contents.getvalue()).hexdigest()
         write_json(
             folder / MARKER,
             {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dunhuang_data.atomic import Progress, new_file, no_progress
+from dunhuang_data.atomic import Progress, no_progress, write_bytes
 from dunhuang_data.errors import DataProblem, PictureError
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.types import Picture, UInt8Array
@@ -237,9 +237,7 @@ def write_picture(path: Path, pixels: UInt8Array) -> None:
     mask = pixels.ndim == 2
     image: Any = pyvips.Image.new_from_array(pixels * 255 if mask else pixels)
     options = {"bitdepth": 1} if mask else {}
-    data = image.write_to_buffer(".png", compression=6, **options)
-    with new_file(path) as temporary:
-        temporary.write_bytes(data)
+    write_bytes(path, image.write_to_buffer(".png", compression=6, **options))
 
 
 def sha256_of_file(path: Path) -> str:

@@ -75,8 +75,8 @@ class DatasetReader:
         wanted = [int(row) for row in rows]
         for row in wanted:
             if not 0 <= row < self._count:
-                rows = f"rows 0 to {self._count - 1}" if self._count else "no rows"
-                raise DatasetError(f"{self.root}: {self.split} has {rows}; {row} was asked for.")
+                there = f"rows 0 to {self._count - 1}" if self._count else "no rows"
+                raise DatasetError(f"{self.root}: {self.split} has {there}; {row} was asked for.")
         try:
             return samples_from_stored(self._open().read(wanted))
         except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -5,6 +5,7 @@ and which dataset they come from: all that evaluating, restoring and fine-tuning
 ``last.state.pt`` holds what resuming needs besides.
 """
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from dunhuang_data.atomic import new_file
+from dunhuang_data.atomic import write_bytes
 from dunhuang_data.errors import CheckpointError
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.model import PartialConvUNet
@@ -53,8 +54,7 @@ def save_weights(path: Path, model: PartialConvUNet, info: CheckpointInfo) -> No
     """Write the weights and what they are."""
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     header = {"format": FORMAT, "info": json.dumps(asdict(info))}
-    with new_file(path) as temporary:
-        save_file(weights, temporary, metadata=header)
+    write_bytes(path, save(weights, metadata=header))
 
 
 def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
@@ -98,8 +98,9 @@ def _info_from_json(document: dict[str, Any]) -> CheckpointInfo:
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write what resuming needs: tensors, numbers and text only."""
-    with new_file(path) as temporary:
-        torch.save(state, temporary)
+    contents = io.BytesIO()
+    torch.save(state, contents)
+    write_bytes(path, contents.getvalue())
 
 
 def load_state(path: Path) -> dict[str, Any]:

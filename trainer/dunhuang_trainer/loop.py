@@ -1,6 +1,7 @@
 """The training loop, on one page."""
 
 import csv
+import io
 import json
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 
-from dunhuang_data.atomic import new_file, new_folder, write_json, write_text
+from dunhuang_data.atomic import new_folder, write_json, write_text
 from dunhuang_data.errors import CheckpointError, DatasetError, EnvironmentProblem
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
@@ -244,10 +245,11 @@ def validate(
 def write_logs(out: Path, log: list[dict[str, float]]) -> None:
     """Write the whole log, as JSON lines and as a table, each replaced at once."""
     write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in log))
-    with new_file(out / "metrics.csv") as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, LOG_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(log)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, LOG_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    write_text(out / "metrics.csv", table.getvalue())
 
 
 def read_log(out: Path) -> list[dict[str, float]]:
