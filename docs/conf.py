@@ -1,5 +1,9 @@
 """Sphinx settings. Nothing is fetched from the network."""
 
+import click
+
+from dunhuang_cli.data import dunhuang_data
+from dunhuang_cli.train import dunhuang_train
 from dunhuang_data import __version__
 
 project = "Dunhuang"
@@ -15,11 +19,12 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 default_role = "literal"  # `name` in a docstring is code
+smartquotes = False  # they would turn --option into a dash
 language = "en"
 myst_heading_anchors = 3
 
 napoleon_google_docstring = False
-napoleon_use_ivar = True  # attributes as a list, not as entries of their own
+napoleon_custom_sections = [("Attributes", "params_style")]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say types and shapes
 copybutton_prompt_text = "$ "
@@ -28,3 +33,9 @@ html_theme = "furo"
 html_title = f"Dunhuang {release}"
 html_show_sphinx = False
 html_show_copyright = False
+
+# sphinx-click does not read context_settings, where show_default is set
+for command in (*dunhuang_data.commands.values(), *dunhuang_train.commands.values()):
+    for option in command.params:
+        if isinstance(option, click.Option) and isinstance(option.default, str | int | float):
+            option.show_default = not option.is_flag
