@@ -1,6 +1,9 @@
 """Sphinx settings. Nothing is fetched from the network."""
 
+from pathlib import Path
+
 import click
+from sphinx.errors import ConfigError
 
 from dunhuang_cli.data import dunhuang_data
 from dunhuang_cli.train import dunhuang_train
@@ -30,12 +33,19 @@ autodoc_typehints = "none"  # the docstrings say types and shapes
 copybutton_prompt_text = "$ "
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["docs.css"]
 html_title = f"Dunhuang {release}"
 html_show_sphinx = False
 html_show_copyright = False
 
-# sphinx-click does not read context_settings, where show_default is set
-for command in (*dunhuang_data.commands.values(), *dunhuang_train.commands.values()):
-    for option in command.params:
-        if isinstance(option, click.Option) and isinstance(option.default, str | int | float):
-            option.show_default = not option.is_flag
+page = Path(__file__).with_name("commands.md").read_text(encoding="utf-8")
+for group in (dunhuang_data, dunhuang_train):
+    # sphinx-click would sort the commands by the alphabet; the page lists them in their order
+    if f":commands: {', '.join(group.commands)}\n" not in page:
+        raise ConfigError(f"commands.md does not list the commands of {group.name} in their order")
+    # and it does not read context_settings, where show_default is set
+    for command in group.commands.values():
+        for option in command.params:
+            if isinstance(option, click.Option) and isinstance(option.default, str | int | float):
+                option.show_default = not option.is_flag

@@ -1,7 +1,7 @@
 """Random access to a built dataset: the trainer's only door. Loads neither torch nor OpenCV."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -84,6 +84,11 @@ class DatasetReader:
                 f"{self.root}: rows {wanted[:4]}… of {self.split} cannot be read: {error}. "
                 "See what is wrong with dunhuang-data verify, and build the dataset again."
             ) from error
+
+    def masks(self) -> Iterator[UInt8Array]:
+        """Yield the ``valid`` of every sample in order, (S, S) uint8."""
+        for first in range(0, self._count, 64):
+            yield from self.read(range(first, min(first + 64, self._count))).valid
 
     def _open(self) -> _Rows:
         if self._rows is None or self._pid != os.getpid():

@@ -72,8 +72,4 @@ def _measured(source: Path) -> "dict[str, MaskStats]":
             f"{manifest.MARKER}). Name a folder written by make-masks or build."
         )
     readers = [DatasetReader(source, split) for split in SPLITS]
-    return {
-        reader.split: measure_masks(reader.read([row]).valid[0] for row in range(len(reader)))
-        for reader in readers
-        if len(reader)
-    }
+    return {reader.split: measure_masks(reader.masks()) for reader in readers if len(reader)}
