@@ -33,12 +33,15 @@ _REFUSALS = {
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write ``path`` into a sentence (exit code 5)."""
+def explained(path: Path, every: bool = False) -> Iterator[None]:
+    """Turn the system's refusal to write ``path`` into a sentence (exit code 5).
+
+    With ``every``, whatever the system says is such a refusal, also that something does not exist.
+    """
     try:
         yield
     except OSError as error:
-        if error.errno not in _REFUSALS:
+        if error.errno not in _REFUSALS and not every:
             raise
         file = next((parent for parent in path.parents if parent.is_file()), None)
         reason = f"{file} is a file, not a folder" if file else error.strerror or str(error)
@@ -59,8 +62,9 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
     try:
-        with explained(path):
+        with explained(path, every=True):
             path.parent.mkdir(parents=True, exist_ok=True)
+        with explained(path):
             yield temporary
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
@@ -161,11 +165,12 @@ def new_folder(out: Path, marker: str, overwrite: bool = False) -> Iterator[Path
     refuse_existing(out, marker, overwrite)
     staging: Path | None = None
     try:
-        with explained(out):
+        with explained(out, every=True):
             out.parent.mkdir(parents=True, exist_ok=True)
             prefix = f".{out.name}.partial-"
             staging = Path(tempfile.mkdtemp(prefix=prefix, dir=out.parent))
             staging.chmod(0o777 & ~_umask())
+        with explained(out):
             yield staging
             replace_folder(staging, out)
     finally:

@@ -1,5 +1,6 @@
 """What a dataset holds: counts, hashes, provenance. Written last, so its presence means whole."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ class DatasetManifest:
         Over the shards' content hashes in order: equal for Zarr and HDF5.
     shards : tuple of Shard
         Ordered by split (train, val, test) and number.
+    other_files : tuple of StoredFile
+        What else belongs to the dataset: the plan, and the container's own metadata.
     """
 
     recipe: BuildRecipe
@@ -75,6 +78,13 @@ class DatasetManifest:
     build_id: str
     content_sha256: str
     shards: tuple[Shard, ...]
+    other_files: tuple[StoredFile, ...]
+
+    def files(self) -> Iterator[StoredFile]:
+        """Yield every file of the dataset but the manifest itself."""
+        for shard in self.shards:
+            yield from shard.files
+        yield from self.other_files
 
     def samples(self, split: Split) -> int:
         """Return the number of samples in a split."""
@@ -85,19 +95,14 @@ class DatasetManifest:
         return sum(file.bytes for shard in self.shards for file in shard.files)
 
 
-def shard_to_json(shard: Shard) -> dict[str, Any]:
-    """Return the JSON form of a shard's record."""
-    return asdict(shard)
-
-
 def shard_from_json(document: dict[str, Any]) -> Shard:
-    """Undo `shard_to_json`."""
+    """Rebuild a shard's record from its JSON form."""
     files = tuple(StoredFile(**file) for file in document["files"])
     return Shard(**{**document, "files": files})
 
 
 def write_manifest(manifest: DatasetManifest, root: Path) -> None:
-    """Write ``dataset.json``; nothing may be written into the dataset after it."""
+    """Write ``dataset.json``, the dataset's last file."""
     write_json(
         root / MARKER,
         {
@@ -109,7 +114,8 @@ def write_manifest(manifest: DatasetManifest, root: Path) -> None:
             "plan_recipe": asdict(manifest.plan_recipe),
             "build_id": manifest.build_id,
             "content_sha256": manifest.content_sha256,
-            "shards": [shard_to_json(shard) for shard in manifest.shards],
+            "shards": [asdict(shard) for shard in manifest.shards],
+            "other_files": [asdict(file) for file in manifest.other_files],
         },
     )
 
@@ -136,12 +142,12 @@ def read_manifest(root: Path) -> DatasetManifest:
             build_id=document["build_id"],
             content_sha256=document["content_sha256"],
             shards=tuple(shard_from_json(shard) for shard in document["shards"]),
+            other_files=tuple(StoredFile(**file) for file in document["other_files"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{root / MARKER} cannot be read: {error!r}. Build it again.") from error
-    for shard in manifest.shards:
-        for file in shard.files:
-            check_stays_below(root, file.path)
+    for file in manifest.files():
+        check_stays_below(root, file.path)
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""Find, identify and read pictures and foreign masks: the only reader of picture files.
+"""Find, identify, read and write pictures: the only module that opens picture files.
 
 Reading goes through libvips: the orientation tag is applied, a colour profile is converted to sRGB,
 sixteen bits become eight. What cannot be known is refused with a sentence, never guessed.
@@ -14,7 +14,6 @@ import numpy as np
 
 from dunhuang_data.atomic import Progress, no_progress, write_bytes
 from dunhuang_data.errors import DataProblem, PictureError
-from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.types import Picture, UInt8Array
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
     sources = list(sources)
     for source in sources:
         if source.is_dir():
-            root, paths = source, _pictures_below(source)
+            root, paths = source, pictures_below(source)
         elif source.is_file():
             root, paths = source.parent, [source]
         else:
@@ -78,7 +77,9 @@ def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
     return [FoundPicture(id=key, path=found[key]) for key in sorted(found)]
 
 
-def _pictures_below(folder: Path) -> list[Path]:
+def pictures_below(folder: Path) -> list[Path]:
+    """List the picture files of a folder, all levels, hidden ones left out, in order."""
+
     def hidden(path: Path) -> bool:
         return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
@@ -164,58 +165,18 @@ def read_picture(path: Path) -> UInt8Array:
     return pixels
 
 
-def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
-    """Read a mask made by another program and threshold it once, at half of white.
-
-    Parameters
-    ----------
-    path : Path
-        A picture file of any depth; colours are made grey first.
-    white_is : {"hole", "known"}
-        What white stands for. There is no default: both are in use.
-
-    Returns
-    -------
-    valid : (H, W) uint8
-        1 = known, 0 = hole.
-    grey_share : float
-        Share of the pixels that were neither within 2 of black nor within 2 of white, in [0, 1]
-        (JPEG and smooth resizing leave such pixels).
+def read_grey(path: Path) -> UInt8Array:
+    """Read a picture as `read_picture` does and make it grey, (H, W) uint8.
 
     Raises
     ------
     PictureError
-        If the file is no picture.
+        Naming the file and what is wrong with it.
     """
     with _decoding(path):
         image, _ = _open_srgb(path, access="random")
-        grey = image.colourspace("b-w").numpy().reshape(image.height, image.width)
-    grey_share = float(((grey > 2) & (grey < 253)).mean())
-    return valid_from_grey(grey, white_is), grey_share
-
-
-def mask_of(picture: Path, mask: Path) -> Path:
-    """Return the mask file of a picture: ``mask`` itself, or the file of its name in that folder.
-
-    Raises
-    ------
-    PictureError
-        If the folder holds none, or several.
-    """
-    if not mask.is_dir():
-        return mask
-    found = [
-        path
-        for path in _pictures_below(mask)
-        if path.relative_to(mask).with_suffix("").as_posix() == picture.stem
-    ]
-    if len(found) != 1:
-        what = ", ".join(path.name for path in found) or "none"
-        raise PictureError(
-            f"Looking for the mask of {picture} in {mask}: expected one file named {picture.stem} "
-            f"(with .png, .jpg, .tif or .webp), found {what}."
-        )
-    return found[0]
+        pixels: UInt8Array = image.colourspace("b-w").numpy().reshape(image.height, image.width)
+    return pixels
 
 
 def write_picture(path: Path, pixels: UInt8Array) -> None:

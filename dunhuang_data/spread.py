@@ -9,7 +9,7 @@ from dunhuang_data.errors import PlanError
 from dunhuang_data.rng import draw_below
 
 EXACT_UP_TO = 1 << 22
-"""Positions up to which every pixel is a candidate; beyond, a lattice of at most so many."""
+"""Positions up to which every pixel is a candidate; beyond, a lattice of about as many."""
 
 
 def farthest_point_centers(

@@ -55,16 +55,15 @@ def verify_dataset(root: Path, progress: Progress = no_progress) -> list[str]:
 
 def _altered_files(root: Path, manifest: DatasetManifest) -> list[str]:
     problems = []
-    for shard in manifest.shards:
-        for file in shard.files:
-            path = root / file.path
-            if not path.is_file():
-                problems.append(f"{file.path} is missing.")
-            elif sha256_of_file(path) != file.sha256:
-                problems.append(
-                    f"{file.path} is not the file that was written ({path.stat().st_size:,} bytes, "
-                    f"{file.bytes:,} expected; the SHA-256 differs)."
-                )
+    for file in manifest.files():
+        path = root / file.path
+        if not path.is_file():
+            problems.append(f"{file.path} is missing.")
+        elif sha256_of_file(path) != file.sha256:
+            problems.append(
+                f"{file.path} is not the file that was written ({path.stat().st_size:,} bytes, "
+                f"{file.bytes:,} expected; the SHA-256 differs)."
+            )
     return problems
 
 

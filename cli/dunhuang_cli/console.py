@@ -1,6 +1,7 @@
 """What a person sees: everything human on stderr, results only on stdout, errors as sentences."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,15 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float) and (value != value or abs(value) == float("inf")):
         return None
     return value
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in the unit that suits it: 820 B, 24.1 MB, 2.1 GB."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -110,7 +120,7 @@ def goes_on_with(line: str) -> Iterator[None]:
 
 def run(group: click.Group, name: str) -> NoReturn:
     """Run a command and leave with its exit code: 0, 1, 2, 3, 4, 5 or 130 (see docs/errors)."""
-    verbose = {"-v", "--verbose"} & set(sys.argv[1:])
+    verbose = {"-v", "--verbose"} & set(sys.argv[1:]) or os.environ.get("DUNHUANG_VERBOSE")
     try:
         code = group.main(prog_name=name, standalone_mode=False, auto_envvar_prefix="DUNHUANG")
     except click.ClickException as error:

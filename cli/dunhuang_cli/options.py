@@ -59,7 +59,9 @@ def resolved_toml(ctx: click.Context) -> str:
     lines = [f"# {ctx.command_path}, as it was run; use it again with --config", ""]
     for parameter in ctx.command.params:
         if isinstance(parameter, click.Argument):
-            lines.insert(1, f"# {parameter.human_readable_name}: {ctx.params[str(parameter.name)]}")
+            given = ctx.params[str(parameter.name)]
+            shown = " ".join(map(str, given)) if isinstance(given, tuple) else str(given)
+            lines.insert(1, f"# {parameter.human_readable_name} {shown}")
     lines.append(f"[{ctx.info_name}]")
     for parameter in ctx.command.params:
         if not isinstance(parameter, click.Option) or not _configurable(parameter):
@@ -110,7 +112,7 @@ config_option = click.option(
     help="Take options from this TOML file, from the table named like the command.",
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the result as one JSON document on stdout."
+    "--json", is_flag=True, help="Print the result as one JSON document on stdout."
 )
 seed_option = click.option(
     "--seed", type=click.IntRange(0), default=0, help="Every draw depends on it."

@@ -115,6 +115,20 @@ def test_an_output_without_permission(invoke: Invoke, folder: Path, pictures: Pa
     check(invoke("dunhuang-data", *arguments), 5, "Permission denied")
 
 
+def test_an_output_where_nothing_can_be(invoke: Invoke) -> None:
+    if Path("/proc").is_dir():
+        outcome = invoke("dunhuang-data", "make-masks", "-o", "/proc/x/masks", "--count", 1)
+        check(outcome, 5, "Could not write /proc/x/masks: No such file or directory")
+
+
+def test_masks_that_are_all_hole(invoke: Invoke, folder: Path) -> None:
+    arguments = ("make-masks", "-o", folder / "m", "--size", 1, "--steps", 0, "--count", 1)
+    assert invoke("dunhuang-data", *arguments).code == 0
+    outcome = invoke("dunhuang-data", "stats", folder / "m", "--figure", folder / "stats.png")
+    assert outcome.code == 0
+    assert "-" in outcome.err
+
+
 def test_an_output_below_a_file(invoke: Invoke, folder: Path) -> None:
     (folder / "file").write_text("")
     outcome = invoke("dunhuang-data", "make-masks", "-o", folder / "file" / "m", "--count", 1)
@@ -230,6 +244,21 @@ class TestTraining:
         check(outcome, 3, "is not a run that can be resumed")
         outcome = invoke("dunhuang-train", "fit", "-o", tmp_path / "run")
         check(outcome, 2, "Missing option '--dataset'")
+
+    def test_settings_cannot_change_on_resuming(self, invoke: Invoke, run: Path) -> None:
+        outcome = invoke("dunhuang-train", "fit", "--resume", "-o", run, "--steps", 9)
+        check(outcome, 2, "--steps cannot be given with --resume: a run keeps the settings")
+
+    def test_a_run_resumes_where_its_dataset_is_now(
+        self, invoke: Invoke, dataset: Path, run: Path, tmp_path: Path
+    ) -> None:
+        document = json.loads((run / "run.json").read_text())
+        gone = {**document, "dataset": str(tmp_path / "gone")}
+        (run / "run.json").write_text(json.dumps(gone))
+        check(invoke("dunhuang-train", "fit", "--resume", "-o", run), 3, "gone is not a whole")
+        moved = shutil.copytree(dataset, tmp_path / "moved")
+        resumed = invoke("dunhuang-train", "--resume", "-o", run, "--dataset", moved)
+        assert resumed.code == 0, resumed.err
 
     def test_a_full_disk_while_training(
         self, invoke: Invoke, dataset: Path, tmp_path: Path

@@ -191,6 +191,24 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(
     assert same_files(out, dataset)
 
 
+def test_killed_just_before_the_last_rename_it_only_renames(
+    dataset: Path, plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, out = BuildRecipe("zarr", 7), tmp_path / "out"
+
+    def killed(*paths: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dunhuang_data.build.replace_folder", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_dataset(plan, bank, out, recipe)
+    made: list[int] = []
+    build_dataset(plan, bank, out, recipe, progress=made.append)
+    assert made == []
+    assert same_files(out, dataset)
+
+
 def test_an_interrupted_build_of_something_else_is_not_continued(
     plan: PatchPlan, bank: MaskBank, tmp_path: Path
 ) -> None:

@@ -12,10 +12,7 @@ from dunhuang_data.pictures import (
     FoundPicture,
     find_pictures,
     identify_pictures,
-    mask_of,
-    read_mask,
     read_picture,
-    write_picture,
 )
 
 PIXELS = draw_picture(37, 52, "reading")
@@ -136,27 +133,3 @@ def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
         find_pictures([tmp_path])
     with pytest.raises(PictureError, match="nowhere does not exist"):
         find_pictures([tmp_path / "nowhere"])
-
-
-def test_a_mask_is_thresholded_once_and_its_greys_counted(tmp_path: Path) -> None:
-    grey = np.array([[0, 2, 127, 128], [255, 253, 3, 252]], dtype=np.uint8)
-    path = save_picture(tmp_path / "m.png", grey)
-    valid, share = read_mask(path, "known")
-    assert valid.tolist() == [[0, 0, 0, 1], [1, 1, 0, 1]]
-    assert share == 4 / 8  # 127, 128, 3, 252
-    assert np.array_equal(read_mask(path, "hole")[0], 1 - valid)
-
-
-def test_a_written_mask_is_one_bit_and_comes_back(tmp_path: Path) -> None:
-    valid = (PIXELS[..., 0] > 120).astype(np.uint8)
-    write_picture(tmp_path / "m.png", valid)
-    header = (tmp_path / "m.png").read_bytes()[16:26]
-    assert (header[8], header[9]) == (1, 0)  # bit depth 1, grey
-    assert np.array_equal(read_mask(tmp_path / "m.png", "known")[0], valid)
-
-
-def test_masks_are_paired_by_name(tmp_path: Path) -> None:
-    write_picture(tmp_path / "wall.png", np.ones((3, 5), dtype=np.uint8))
-    assert mask_of(Path("pictures/wall.jpg"), tmp_path) == tmp_path / "wall.png"
-    with pytest.raises(PictureError, match=r"expected one file named niche .*found none"):
-        mask_of(Path("pictures/niche.jpg"), tmp_path)

@@ -3,12 +3,16 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dunhuang_data.build import build_dataset
 from dunhuang_data.manifest import read_manifest
-from dunhuang_data.plan import read_plan, write_plan
+from dunhuang_data.mask_bank import open_bank
+from dunhuang_data.plan import read_plan
+from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.verify import verify_dataset
 
 FORMATS = ("zarr", "hdf5")
@@ -26,7 +30,10 @@ def test_every_altered_file_is_named(
     make_dataset: Callable[[str], Path], tmp_path: Path, format: str
 ) -> None:
     root = make_dataset(format)
-    files = [file.path for shard in read_manifest(root).shards for file in shard.files]
+    files = [file.path for file in read_manifest(root).files()]
+    assert set(files) == {
+        str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()
+    } - {"dataset.json"}
     for number, path in enumerate(files):
         copy = shutil.copytree(root, tmp_path / str(number))
         data = bytearray((copy / path).read_bytes())
@@ -69,17 +76,17 @@ def test_content_is_checked_even_if_the_files_hashes_were_forged(
 def test_a_plan_that_is_not_the_datasets_is_found(dataset: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(dataset, tmp_path / "copy")
     (copy / "plan" / "patches.csv").write_text("index\n")
-    assert "patches.csv is not the table that was written" in verify_dataset(copy)[0]
+    problems = verify_dataset(copy)
+    assert problems[0].startswith("plan/patches.csv is not the file that was written")
 
 
-def test_a_picture_in_two_splits_is_found(dataset: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    copy = shutil.copytree(dataset, tmp_path / "copy")
-    plan = read_plan(copy / "plan")
-    train = next(row for row, patch in enumerate(plan.patches) if patch.split == "train")
+def test_a_picture_in_two_splits_is_found(plan_root: Path, bank_root: Path, tmp_path: Path) -> None:
+    plan = read_plan(plan_root)
+    row = next(row for row, patch in enumerate(plan.patches) if patch.split == "train")
     patches = list(plan.patches)
-    patches[train] = replace(patches[train], split="test")
-    write_plan(replace(plan, patches=tuple(patches)), copy / "plan", overwrite=True)
-    expected = f"picture {patches[train].picture_id!r} has patches in test and train."
-    assert expected in verify_dataset(copy)
+    patches[row] = replace(patches[row], split="test")
+    leaking = replace(plan, patches=tuple(patches))
+    build_dataset(leaking, open_bank(bank_root), tmp_path / "shards", BuildRecipe("hdf5"))
+    assert verify_dataset(tmp_path / "shards") == [
+        f"picture {patches[row].picture_id!r} has patches in test and train."
+    ]

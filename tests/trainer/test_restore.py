@@ -21,9 +21,9 @@ class Identity(nn.Module):
 
     config = ModelConfig(1, 3)
 
-    def forward(self, image: Tensor, valid: Tensor) -> Tensor:
+    def predict(self, image: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         assert image.shape[-2] % 8 == image.shape[-1] % 8 == 0
-        return image
+        return image, torch.ones_like(valid)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def some_holes(height: int, width: int) -> np.ndarray:
 def test_known_pixels_are_kept_bit_for_bit(model: PartialConvUNet, height: int, width: int) -> None:
     picture, valid = draw_picture(height, width, "restore"), some_holes(height, width)
     valid[0, 0] = 1
-    restored = restore_picture(model, picture, valid, CPU, tile=32, overlap=8)
+    restored, _ = restore_picture(model, picture, valid, CPU, tile=32, overlap=8)
     assert restored.shape == picture.shape
     assert np.array_equal(restored[valid == 1], picture[valid == 1])
 
@@ -54,8 +54,9 @@ def test_tiling_an_identity_changes_nothing(
     overlap = data.draw(st.integers(0, tile // 2))
     picture, valid = draw_picture(height, width, "tiles"), some_holes(height, width)
     valid[-1, -1] = 1
-    restored = restore_picture(Identity(), picture, valid, CPU, tile, overlap)  # type: ignore[arg-type]
+    restored, unseen = restore_picture(Identity(), picture, valid, CPU, tile, overlap)  # type: ignore[arg-type]
     assert np.array_equal(restored, picture)
+    assert not unseen.any()
 
 
 @given(st.integers(1, 300), st.integers(2, 64), st.data())
@@ -81,35 +82,34 @@ def test_a_picture_in_one_tile_is_the_networks_own_answer(model: PartialConvUNet
         image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         expected = model(image, torch.from_numpy(valid)[None, None].float())[0].permute(1, 2, 0)
     filled = np.clip(np.rint(expected.numpy() * 255), 0, 255).astype(np.uint8)
-    restored = restore_picture(model, picture, valid, CPU)
+    restored, _ = restore_picture(model, picture, valid, CPU)
     assert np.array_equal(restored[valid == 0], filled[valid == 0])
 
 
 def test_padding_is_hole_and_does_not_show(model: PartialConvUNet) -> None:
     """The same picture, once padded by us with noise that is marked as hole."""
     picture, valid = draw_picture(21, 37, "pad"), some_holes(21, 37)
-    alone = restore_picture(model, picture, valid, CPU)
+    alone, _ = restore_picture(model, picture, valid, CPU)
     noise = np.random.default_rng(1).integers(0, 255, (24, 40, 3)).astype(np.uint8)
     noise[:21, :37] = picture
     padded = np.zeros((24, 40), dtype=np.uint8)
     padded[:21, :37] = valid
-    assert np.array_equal(restore_picture(model, noise, padded, CPU)[:21, :37], alone)
+    assert np.array_equal(restore_picture(model, noise, padded, CPU)[0][:21, :37], alone)
 
 
 def test_what_the_holes_show_changes_nothing(model: PartialConvUNet) -> None:
     picture, valid = draw_picture(30, 50, "holes"), some_holes(30, 50)
     white = np.where(valid[..., None] == 1, picture, np.uint8(255))
     assert np.array_equal(
-        restore_picture(model, white, valid, CPU, 16, 4),
-        restore_picture(model, picture, valid, CPU, 16, 4),
+        restore_picture(model, white, valid, CPU, 16, 4)[0],
+        restore_picture(model, picture, valid, CPU, 16, 4)[0],
     )
 
 
 def test_without_holes_nothing_is_done(model: PartialConvUNet) -> None:
     picture = draw_picture(30, 50, "whole")
-    assert np.array_equal(
-        restore_picture(model, picture, np.ones((30, 50), np.uint8), CPU), picture
-    )
+    restored, _ = restore_picture(model, picture, np.ones((30, 50), np.uint8), CPU)
+    assert np.array_equal(restored, picture)
 
 
 def test_bad_masks_and_tiles_are_sentences(model: PartialConvUNet) -> None:
@@ -122,3 +122,17 @@ def test_bad_masks_and_tiles_are_sentences(model: PartialConvUNet) -> None:
         restore_picture(model, picture, np.zeros((30, 50), np.uint8), CPU)
     with pytest.raises(UsageProblem, match="--tile 16 and --overlap 9 do not fit"):
         restore_picture(model, picture, some_holes(30, 50), CPU, 16, 9)
+
+
+@pytest.mark.parametrize("levels", [2, 3])
+def test_what_no_known_pixel_reaches_is_said_and_filled_with_the_mean(levels: int) -> None:
+    model = PartialConvUNet(ModelConfig(2, levels)).eval()
+    picture = draw_picture(40, 160, "deep")
+    valid = np.ones((40, 160), dtype=np.uint8)
+    valid[:, 32:] = 0  # a straight edge: the network sees 3 * 2**levels - 1 px beyond it
+    restored, out_of_reach = restore_picture(model, picture, valid, CPU)
+    reach = 3 * 2**levels - 1
+    assert not out_of_reach[:, : 32 + reach].any()
+    assert out_of_reach[:, 32 + reach :].all()
+    mean = np.rint(picture[:, :32].reshape(-1, 3).mean(axis=0))
+    assert np.abs(restored[:, -1].astype(int) - mean).max() <= 1

@@ -21,7 +21,8 @@ from dunhuang_data.errors import CheckpointError
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.model import PartialConvUNet
 
-FORMAT = "dunhuang-checkpoint/1"
+FORMAT = {"name": "dunhuang-checkpoint", "version": 1}
+HEADER = "dunhuang"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class CheckpointInfo:
 def save_weights(path: Path, model: PartialConvUNet, info: CheckpointInfo) -> None:
     """Write the weights and what they are."""
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    header = {"format": FORMAT, "info": json.dumps(asdict(info))}
+    # one key: the header keeps several in no fixed order, and equal weights shall be equal files
+    header = {HEADER: json.dumps({"format": FORMAT, **asdict(info)})}
     write_bytes(path, save(weights, metadata=header))
 
 
@@ -68,14 +70,15 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
+            header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+            found = header.pop("format", None)
+            if found != FORMAT:
                 raise CheckpointError(
-                    f"{path} has the format {header.get('format')}; this version reads {FORMAT}. "
+                    f"{path} has the format {found}; this version reads {FORMAT}. "
                     "Name a .safetensors file written by dunhuang-train."
                 )
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        info = _info_from_json(json.loads(header["info"]))
+        info = _info_from_json(header)
         model = PartialConvUNet(info.model)
         model.load_state_dict(weights, strict=True)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -121,7 +121,9 @@ def read_run(out: Path) -> tuple[Path, ModelConfig, TrainConfig, str]:
         ) from error
 
 
-def train(out: Path, device: torch.device, report: Report) -> dict[str, float]:
+def train(
+    out: Path, device: torch.device, report: Report, moved_to: Path | None = None
+) -> dict[str, float]:
     """Train a run from where it stands to its last step.
 
     Parameters
@@ -134,6 +136,8 @@ def train(out: Path, device: torch.device, report: Report) -> dict[str, float]:
     report : callable
         Called after every step with ``step`` and ``loss``, and with a whole log row when there is
         one.
+    moved_to : Path, optional
+        Where the dataset is now, if it is no longer where the run began.
 
     Returns
     -------
@@ -148,6 +152,7 @@ def train(out: Path, device: torch.device, report: Report) -> dict[str, float]:
         If the loss is no longer finite, with step and value. The last checkpoint stays.
     """
     dataset, model_config, config, dataset_sha256 = read_run(out)
+    dataset = moved_to or dataset
     training = open_split(dataset, "train", model_config)
     validation = open_split(dataset, "val", model_config)
     if training.manifest.content_sha256 != dataset_sha256:

@@ -108,7 +108,11 @@ class PartialConvUNet(nn.Module):
             last.bias.fill_(0.5)
 
     def forward(self, image: Tensor, valid: Tensor) -> Tensor:
-        """Predict every pixel.
+        """Predict every pixel, (B, 3, H, W): the first result of `predict`."""
+        return self.predict(image, valid)[0]
+
+    def predict(self, image: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict every pixel that some known one reaches.
 
         Parameters
         ----------
@@ -119,8 +123,11 @@ class PartialConvUNet(nn.Module):
 
         Returns
         -------
-        (B, 3, H, W) float
-            The prediction, holes and known pixels alike; see `dunhuang_trainer.composite`.
+        predicted : (B, 3, H, W) float
+            Holes and known pixels alike; see `dunhuang_trainer.composite`.
+        reached : (B, 1, H, W) float
+            The last layer's updated mask: 0 where no known pixel is within the network's sight;
+            there the prediction is 0 and means nothing.
         """
         multiple = self.config.multiple
         height, width = image.shape[-2:]
@@ -136,7 +143,7 @@ class PartialConvUNet(nn.Module):
             x, m = level(x, m)  # (B, C, H / 2**i, W / 2**i)
         for level in self.decoder:
             x, m = level(x, m, *skips.pop())
-        return x
+        return x, m
 
     def parameter_count(self) -> int:
         """Return the number of trained numbers."""

@@ -19,7 +19,7 @@ def restore_picture(
     device: torch.device,
     tile: int = 1024,
     overlap: int = 128,
-) -> UInt8Array:
+) -> tuple[UInt8Array, NDArray[np.bool_]]:
     """Fill the holes of a picture.
 
     Parameters
@@ -37,8 +37,12 @@ def restore_picture(
 
     Returns
     -------
-    (H, W, 3) uint8
+    restored : (H, W, 3) uint8
         Known pixels identical to the input, bit for bit.
+    out_of_reach : (H, W) bool
+        Hole pixels so far from every known one that the network cannot see any (beyond
+        ``3 * 2**levels - 1`` px from a straight edge, or in a tile that is all hole). They are
+        filled with the mean colour of the known pixels.
 
     Raises
     ------
@@ -70,11 +74,14 @@ def restore_picture(
             window = (slice(y0, y1), slice(x0, x1))
             if valid[window].all():
                 continue  # nothing to fill here
-            weight = (ramp_y[:, None] * ramp_x[None, :])[..., None]
-            blended[window] += weight * _predict(model, picture[window], valid[window], device)
+            predicted, reached = _predict(model, picture[window], valid[window], device)
+            weight = ramp_y[:, None, None] * ramp_x[None, :, None] * reached
+            blended[window] += weight * predicted
             weights[window] += weight
     blended /= np.maximum(weights, np.finfo(np.float32).tiny)
-    return composite_uint8(blended, picture, valid)
+    out_of_reach = (valid == 0) & (weights[..., 0] == 0)
+    blended[out_of_reach] = picture[valid == 1].mean(axis=0) / 255
+    return composite_uint8(blended, picture, valid), out_of_reach
 
 
 def _tiles(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
@@ -91,8 +98,12 @@ def _tiles(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int, NDA
 
 def _predict(
     model: PartialConvUNet, picture: UInt8Array, valid: UInt8Array, device: torch.device
-) -> NDArray[np.float32]:
-    """Predict one tile, padded with holes to the network's multiple: (h, w, 3) float32."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Predict one tile, padded with holes to the network's multiple.
+
+    Returns the prediction, (h, w, 3) float32, and where the network saw anything, (h, w, 1) of
+    {0, 1}.
+    """
     height, width = valid.shape
     multiple = model.config.multiple
     padding = ((0, -height % multiple), (0, -width % multiple))
@@ -100,6 +111,8 @@ def _predict(
     known = torch.from_numpy(np.pad(valid, padding)).to(device)
     with torch.no_grad():
         image = image.permute(2, 0, 1)[None].float() / 255
-        predicted = model(image, known[None, None].float())
-    result = predicted[0, :, :height, :width].permute(1, 2, 0).cpu().numpy()
-    return np.ascontiguousarray(result, dtype=np.float32)
+        outputs = model.predict(image, known[None, None].float())
+    predicted, reached = (
+        output[0, :, :height, :width].permute(1, 2, 0).cpu().numpy() for output in outputs
+    )
+    return predicted, reached

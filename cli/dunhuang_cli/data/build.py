@@ -19,8 +19,8 @@ DEFAULTS = BuildRecipe()
 
 @click.command()
 @out_option("The dataset; it appears under this name when it is whole.")
-@click.option("--plan", "plan_root", type=FILE, required=True, help="From sample-patches.")
-@click.option("--masks", "masks_root", type=FILE, required=True, help="From make-masks.")
+@click.option("--plan", type=FILE, required=True, help="From sample-patches.")
+@click.option("--masks", type=FILE, required=True, help="From make-masks.")
 @click.option("--pictures", type=FILE, help="Where the pictures are now, if they were moved.")
 @click.option(
     "--format", type=click.Choice(["zarr", "hdf5"]), default=DEFAULTS.format, help="Of the shards."
@@ -38,8 +38,8 @@ DEFAULTS = BuildRecipe()
 def build(
     ctx: click.Context,
     out: Path,
-    plan_root: Path,
-    masks_root: Path,
+    plan: Path,
+    masks: Path,
     pictures: Path | None,
     format: str,
     shard_size: int,
@@ -47,7 +47,7 @@ def build(
     scheduler: str | None,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Pour plan, masks and pictures into shards.
 
@@ -57,22 +57,23 @@ def build(
     from dataclasses import replace
 
     from dunhuang_data.atomic import refuse_existing
-    from dunhuang_data.build import build_dataset, check_bank_fits, shard_jobs
+    from dunhuang_data.build import build_dataset, check_bank_fits
     from dunhuang_data.manifest import MARKER
     from dunhuang_data.mask_bank import open_bank
     from dunhuang_data.plan import read_plan
+    from dunhuang_data.shard_jobs import shard_jobs
 
     refuse_existing(out, MARKER, overwrite)
-    plan, bank = read_plan(plan_root), open_bank(masks_root)
+    patch_plan, bank = read_plan(plan), open_bank(masks)
     if pictures is not None:
-        plan = replace(plan, pictures_root=pictures.resolve())
+        patch_plan = replace(patch_plan, pictures_root=pictures.resolve())
     recipe = BuildRecipe(format, shard_size)
-    check_bank_fits(plan, bank)
-    count = len(plan.patches)
+    check_bank_fits(patch_plan, bank)
+    count = len(patch_plan.patches)
     document: dict[str, object] = {
         "dataset": str(out),
-        "samples": plan.count_by_split(),
-        "shards": len(shard_jobs(plan, bank, recipe, out)),
+        "samples": patch_plan.count_by_split(),
+        "shards": len(shard_jobs(patch_plan, bank, recipe, out)),
         "dry_run": dry_run,
     }
     console.say(f"{count} samples in {document['shards']} {format} shards of up to {shard_size}.")
@@ -80,17 +81,17 @@ def build(
         many = (os.cpu_count() or 1) if count >= 1000 else 1
         with (
             console.goes_on_with(
-                f"dunhuang-data build --plan {plan_root} --masks {masks_root} "
+                f"dunhuang-data build --plan {plan} --masks {masks} "
                 f"-o {out}  (and your other options)"
             ),
             console.progress(count, "building") as progress,
         ):
             manifest = build_dataset(
-                plan, bank, out, recipe,
+                patch_plan, bank, out, recipe,
                 overwrite=overwrite, workers=workers or many, scheduler=scheduler,
                 progress=progress,
             )  # fmt: skip
         write_run_toml(ctx, out)
         document |= {"bytes": manifest.bytes(), "content_sha256": manifest.content_sha256}
-        console.say(f"{manifest.bytes() / 1e6:,.1f} MB; content {manifest.content_sha256[:16]}…")
-    console.result(document, as_json, "" if dry_run else str(out))
+        console.say(f"{console.size(manifest.bytes())}; content {manifest.content_sha256[:16]}…")
+    console.result(document, json, "" if dry_run else str(out))

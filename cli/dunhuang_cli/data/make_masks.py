@@ -41,7 +41,7 @@ def make_masks(
     seed: int,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Draw holes by random walks.
 
@@ -63,7 +63,7 @@ def make_masks(
     ratios = [hole_ratio(make_mask(recipe, index)) for index in range(min(count, 100))]
     mean = sum(ratios) / len(ratios)
     console.say(
-        f"{count} masks of {size[0]} x {size[1]} px, {packed_bytes / 1e6:,.1f} MB; mean hole ratio "
+        f"{count} masks of {size[0]} x {size[1]} px, {console.size(packed_bytes)}; mean hole ratio "
         f"of the first {len(ratios)}: {mean:.3f}."
     )
 
@@ -78,4 +78,4 @@ def make_masks(
             bank = open_bank(out)
             write_picture(sheet, mask_sheet([bank.read(i) for i in range(min(count, 64))]))
     document = {"masks": str(out), "count": count, "shape_hw": list(size), "dry_run": dry_run}
-    console.result(document, as_json, "" if dry_run else str(out))
+    console.result(document, json, "" if dry_run else str(out))

@@ -18,9 +18,7 @@ from dunhuang_cli.options import FILE, config_option, json_option, overwrite_opt
 @overwrite_option
 @json_option
 @config_option
-def preview(
-    dataset: Path, out: Path, split: str, count: int, overwrite: bool, as_json: bool
-) -> None:
+def preview(dataset: Path, out: Path, split: str, count: int, overwrite: bool, json: bool) -> None:
     """Show some samples side by side.
 
     One a row: target, mask (white = known) and masked image. A wrong polarity is seen at once.
@@ -39,4 +37,4 @@ def preview(
     shown = min(count, len(reader))
     rows = [place * len(reader) // shown for place in range(shown)]  # evenly over the split
     write_picture(out, sample_sheet(reader.read(rows), [f"{split} row {row}" for row in rows]))
-    console.result({"sheet": str(out), "split": split, "rows": rows}, as_json, str(out))
+    console.result({"sheet": str(out), "split": split, "rows": rows}, json, str(out))

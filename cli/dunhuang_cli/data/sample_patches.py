@@ -59,7 +59,7 @@ def sample_patches(
     seed: int,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Choose patches, as far apart as possible.
 
@@ -94,7 +94,7 @@ def sample_patches(
         "left_out": list(plan.left_out),
         "dry_run": dry_run,
     }
-    console.result(document, as_json, "" if dry_run else str(out))
+    console.result(document, json, "" if dry_run else str(out))
 
 
 def _show_plan(plan: "PatchPlan") -> None:
@@ -105,8 +105,8 @@ def _show_plan(plan: "PatchPlan") -> None:
     rows = [[split, str(pictures[split]), str(count)] for split, count in counts.items()]
     console.table("Patch plan", ["split", "pictures", "patches"], rows)
     sample_bytes = 3 * size**2 + 2 * size * -(-size // 8)
-    total = sample_bytes * len(plan.patches)
-    console.say(f"{len(plan.patches)} patches; the dataset will take {total / 1e6:,.0f} MB.")
+    total = console.size(sample_bytes * len(plan.patches))
+    console.say(f"{len(plan.patches)} patches; the dataset will take {total}.")
     empty = [
         name
         for name, share in zip(counts, plan.recipe.split, strict=True)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @overwrite_option
 @json_option
 @config_option
-def stats(source: Path, figure: Path | None, overwrite: bool, as_json: bool) -> None:
+def stats(source: Path, figure: Path | None, overwrite: bool, json: bool) -> None:
     """Measure the holes of masks or shards.
 
-    A dataset is measured split by split.
-    Depth, the mean distance of a hole pixel to the nearest known one, stands beside the hole ratio,
-    because ratio is not difficulty: thin lace is filled easily, a thick stain is not.
+    A dataset is measured split by split. Depth, the mean distance of a hole pixel to the nearest
+    known one, stands beside the hole ratio, because ratio is not difficulty: thin lace is filled
+    easily, a thick stain is not.
     """
     from dunhuang_data.atomic import refuse_existing_file
     from dunhuang_data.figures import save_figure, stats_figure
@@ -41,7 +41,7 @@ def stats(source: Path, figure: Path | None, overwrite: bool, as_json: bool) -> 
         digits = 3 if key == "hole_ratio" else 1
         rows = [
             [name, str(document["count"])]
-            + [f"{document[key][column]:.{digits}f}" for column in shown]  # type: ignore[index]
+            + [_number(document[key][column], digits) for column in shown]  # type: ignore[index]
             for name, document in documents.items()
         ]
         console.table(title, ["set", "masks", *shown], rows)
@@ -54,7 +54,11 @@ def stats(source: Path, figure: Path | None, overwrite: bool, as_json: bool) -> 
     if figure is not None:
         save_figure(stats_figure(groups), figure)
     line = str(figure) if figure else ""
-    console.result({"source": str(source), "sets": documents}, as_json, line)
+    console.result({"source": str(source), "sets": documents}, json, line)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _measured(source: Path) -> "dict[str, MaskStats]":

@@ -12,7 +12,7 @@ from dunhuang_cli.options import FILE, config_option, json_option
 @click.argument("dataset", metavar="SHARDS", type=FILE)
 @json_option
 @config_option
-def verify(dataset: Path, as_json: bool) -> None:
+def verify(dataset: Path, json: bool) -> None:
     """Check a dataset byte for byte.
 
     Files, arrays and rows of the plan are compared with the manifest; exit code 3 if any differs.
@@ -25,7 +25,7 @@ def verify(dataset: Path, as_json: bool) -> None:
     with console.progress(total, "verifying") as progress:
         problems = verify_dataset(dataset, progress)
     document = {"dataset": str(dataset), "sound": not problems, "problems": problems}
-    console.result(document, as_json, "" if problems else f"{dataset}: {total} samples, sound")
+    console.result(document, json, "" if problems else f"{dataset}: {total} samples, sound")
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
         raise DatasetError(f"{dataset} is not what was built:\n{listed}\nBuild it again.")

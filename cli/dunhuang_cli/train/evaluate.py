@@ -38,7 +38,7 @@ def evaluate(
     batch: int,
     device: str,
     overwrite: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Score a checkpoint on a split.
 
@@ -79,7 +79,7 @@ def evaluate(
             write_json(folder / marker, console.without_nan(document))
         write_run_toml(ctx, out)
     _show_scores(table, split)
-    console.result(document, as_json, str(out) if out is not None else "")
+    console.result(document, json, str(out) if out is not None else "")
 
 
 def _show_scores(table: dict[str, dict[str, float]], split: str) -> None:

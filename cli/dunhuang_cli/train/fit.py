@@ -28,7 +28,9 @@ EPOCHS = 15  # the seed project's pretraining
 
 
 @click.command()
-@click.option("--dataset", type=FILE, help="A dataset of dunhuang-data build. Needed to start.")
+@click.option(
+    "--dataset", type=FILE, help="A dataset of dunhuang-data build; with --resume only if it moved."
+)
 @out_option("The run: checkpoints, logs, curve.")
 @click.option("--width", default=MODEL.width, help="Channels of the first level.")
 @click.option(
@@ -73,7 +75,7 @@ def fit(
     seed: int,
     overwrite: bool,
     dry_run: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Train a network (the default command).
 
@@ -89,6 +91,7 @@ def fit(
 
     chosen = loop.pick_device(device)
     if resume:
+        _refuse_settings(ctx)
         _, model_config, config, _ = loop.read_run(out)
     else:
         if dataset is None:
@@ -102,7 +105,7 @@ def fit(
     if dry_run:
         count = PartialConvUNet(model_config).parameter_count()
         console.say(f"Would train {count:,} parameters for {config.steps} steps on {chosen}.")
-        console.result({"run": str(out), "parameters": count, "steps": config.steps}, as_json)
+        console.result({"run": str(out), "parameters": count, "steps": config.steps}, json)
         return
     if not resume and dataset is not None:
         if (out / loop.MARKER).is_file() and not overwrite:
@@ -116,8 +119,22 @@ def fit(
         f"Training on {chosen}: {config.steps} steps of {config.batch_size}, learning rate "
         f"{config.learning_rate:g}."
     )
-    last = _train(out, config, chosen)
-    _report_run(out, last, as_json)
+    last = _train(out, config, chosen, dataset)
+    _report_run(out, last, json)
+
+
+def _refuse_settings(ctx: click.Context) -> None:
+    """Refuse options that would change a run that is resumed."""
+    allowed = {"out", "dataset", "device", "resume", "dry_run", "json"}
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(str(parameter.name))
+        given = source is click.core.ParameterSource.COMMANDLINE
+        if given and parameter.name not in allowed:
+            raise click.UsageError(
+                f"{parameter.opts[-1]} cannot be given with --resume: a run keeps the settings it "
+                "was started with. Start another run for other settings.",
+                ctx,
+            )
 
 
 def _model_config(
@@ -153,7 +170,7 @@ def _training_samples(dataset: Path, model_config: ModelConfig) -> int:
     return len(open_split(dataset, "train", model_config))
 
 
-def _train(out: Path, config: TrainConfig, device: Any) -> dict[str, float]:
+def _train(out: Path, config: TrainConfig, device: Any, dataset: Path | None) -> dict[str, float]:
     from dunhuang_trainer import loop
     from dunhuang_trainer.checkpoint import load_state
 
@@ -172,10 +189,10 @@ def _train(out: Path, config: TrainConfig, device: Any) -> dict[str, float]:
         console.goes_on_with(f"dunhuang-train fit --resume -o {out}"),
         console.progress(config.steps - done, "training") as advance,
     ):
-        return loop.train(out, device, report)
+        return loop.train(out, device, report, dataset)
 
 
-def _report_run(out: Path, last: dict[str, float], as_json: bool) -> None:
+def _report_run(out: Path, last: dict[str, float], json: bool) -> None:
     from dunhuang_data.figures import save_figure
     from dunhuang_trainer.figures import loss_curve
     from dunhuang_trainer.loop import read_log
@@ -183,6 +200,4 @@ def _report_run(out: Path, last: dict[str, float], as_json: bool) -> None:
     save_figure(loss_curve(read_log(out)), out / "curve.png")
     best = out / "best.safetensors"
     checkpoint = best if best.is_file() else out / "last.safetensors"
-    console.result(
-        {"run": str(out), "checkpoint": str(checkpoint), **last}, as_json, str(checkpoint)
-    )
+    console.result({"run": str(out), "checkpoint": str(checkpoint), **last}, json, str(checkpoint))

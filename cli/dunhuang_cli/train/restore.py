@@ -52,7 +52,7 @@ def restore(
     compare: bool,
     device: str,
     overwrite: bool,
-    as_json: bool,
+    json: bool,
 ) -> None:
     """Fill the holes of whole pictures, of any size.
 
@@ -61,7 +61,8 @@ def restore(
     require_torch()
     from dunhuang_data.atomic import refuse_existing_file
     from dunhuang_data.errors import UsageProblem
-    from dunhuang_data.pictures import mask_of, read_mask, read_picture, write_picture
+    from dunhuang_data.mask_files import mask_of, read_mask
+    from dunhuang_data.pictures import read_picture, write_picture
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_trainer.checkpoint import load_weights
     from dunhuang_trainer.figures import restoration_sheet
@@ -91,15 +92,22 @@ def restore(
                     f"{mask_file}: {grey:.1%} of the pixels are neither black nor white; they "
                     "were thresholded at half of white."
                 )
-            filled = restore_picture(model, pixels, valid, chosen, tile, overlap)
+            filled, out_of_reach = restore_picture(model, pixels, valid, chosen, tile, overlap)
+            if out_of_reach.any():
+                console.say(
+                    f"Warning: {picture}: {out_of_reach.sum():,} hole pixels are too far from "
+                    "every known one for this network to see any; they have the mean colour. "
+                    "Use a larger --tile, or a network of more levels."
+                )
             write_picture(target, filled)
             if compare:
                 sheet = restoration_sheet(pixels, valid, filled)
                 write_picture(_compared(target), sheet)
             restored.append({"picture": str(picture), "restored": str(target),
-                             "hole_ratio": hole_ratio(valid)})  # fmt: skip
+                             "hole_ratio": hole_ratio(valid),
+                             "out_of_reach_px": int(out_of_reach.sum())})  # fmt: skip
             progress(1)
-    console.result({"restored": restored}, as_json, "\n".join(str(one) for _, _, one in pairs))
+    console.result({"restored": restored}, json, "\n".join(str(one) for _, _, one in pairs))
 
 
 def _compared(target: Path) -> Path:

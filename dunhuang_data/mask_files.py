@@ -1,0 +1,60 @@
+"""Masks that other programs made, as picture files: thresholded once, here at the door."""
+
+from pathlib import Path
+
+from dunhuang_data.errors import PictureError
+from dunhuang_data.pictures import pictures_below, read_grey
+from dunhuang_data.polarity import WhiteIs, valid_from_grey
+from dunhuang_data.types import UInt8Array
+
+
+def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
+    """Read a mask made by another program and threshold it once, at half of white.
+
+    Parameters
+    ----------
+    path : Path
+        A picture file of any depth; colours are made grey first.
+    white_is : {"hole", "known"}
+        What white stands for. There is no default: both are in use.
+
+    Returns
+    -------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+    grey_share : float
+        Share of the pixels that were neither within 2 of black nor within 2 of white, in [0, 1]
+        (JPEG and smooth resizing leave such pixels).
+
+    Raises
+    ------
+    PictureError
+        If the file is no picture.
+    """
+    grey = read_grey(path)
+    grey_share = float(((grey > 2) & (grey < 253)).mean())
+    return valid_from_grey(grey, white_is), grey_share
+
+
+def mask_of(picture: Path, mask: Path) -> Path:
+    """Return the mask file of a picture: ``mask`` itself, or the file of its name in that folder.
+
+    Raises
+    ------
+    PictureError
+        If the folder holds none, or several.
+    """
+    if not mask.is_dir():
+        return mask
+    found = [
+        path
+        for path in pictures_below(mask)
+        if path.relative_to(mask).with_suffix("").as_posix() == picture.stem
+    ]
+    if len(found) != 1:
+        what = ", ".join(path.name for path in found) or "none"
+        raise PictureError(
+            f"Looking for the mask of {picture} in {mask}: expected one file named {picture.stem} "
+            f"(with .png, .jpg, .tif or .webp), found {what}."
+        )
+    return found[0]
