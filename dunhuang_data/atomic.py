@@ -5,22 +5,30 @@ A killed process leaves at most a hidden ``.*.partial-*`` beside the target, nev
 """
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from dunhuang_data.errors import OutputError, OutputExistsError
 
+Contents = tuple[str, ...]
+"""The names that a command's output folder may hold, as patterns; the first one marks it whole."""
+
 _REFUSALS = {
     errno.EACCES,
+    errno.EBUSY,
     errno.EDQUOT,
     errno.EEXIST,
     errno.EFBIG,
+    errno.EINVAL,
     errno.EIO,
     errno.EISDIR,
     errno.ENAMETOOLONG,
@@ -29,6 +37,8 @@ _REFUSALS = {
     errno.ENOTEMPTY,
     errno.EPERM,
     errno.EROFS,
+    errno.ESTALE,
+    errno.EXDEV,
 }
 
 
@@ -60,7 +70,7 @@ def new_file(path: Path) -> Iterator[Path]:
     OutputError
         If the system refuses (full disk, no permission). Nothing keeps the final name.
     """
-    temporary = path.with_name(f".{path.stem}.partial-{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.name}.partial-{token_hex(4)}{path.suffix}")
     try:
         with explained(path, every=True):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,24 +103,38 @@ def write_json(path: Path, document: Any) -> None:
     write_text(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def refuse_existing(out: Path, marker: str, overwrite: bool) -> None:
+def refuse_existing(
+    out: Path, contents: Contents, overwrite: bool, inputs: Iterable[Path] = ()
+) -> None:
     """Refuse an output folder that is in use.
 
-    An empty folder is fine. With ``overwrite``, so is one that holds ``marker``, that is, one that
-    this command wrote; any other folder is never replaced.
+    An empty folder is fine. With ``overwrite``, so is one that this command wrote: it holds the
+    marker, and nothing that is not in ``contents``. A folder that holds anything else, or one of
+    the ``inputs``, is never replaced, nor is the folder one works in.
 
     Raises
     ------
     OutputExistsError
         Exit code 4, with the ways out.
     """
-    if not out.exists() and not out.is_symlink():
+    marker, out = contents[0], out.resolve()
+    if out == Path.cwd() or out.is_mount():
+        what = "the folder you are in" if out == Path.cwd() else "a mounted disk"
+        raise OutputExistsError(f"{out} is {what} and cannot be replaced; name a folder in it.")
+    set_aside = sorted(out.parent.glob(f".{out.name}.old-*")) if not out.exists() else []
+    if set_aside:
+        raise OutputExistsError(
+            f"{out} was being replaced when the program was killed; what was there before is kept "
+            f"in {set_aside[0]}. Rename it back, or delete it."
+        )
+    if not out.exists():
         return
     if not out.is_dir():
         raise OutputExistsError(f"{out} is a file; a folder is written there. Choose another -o.")
-    if not any(out.iterdir()):
+    names = sorted(path.name for path in out.iterdir())
+    if not names:
         return
-    if not (out / marker).is_file():
+    if marker not in names:
         raise OutputExistsError(
             f"{out} holds files that are not an output of this command (no {marker} in it), so it "
             "is not touched. Choose another folder with -o."
@@ -120,6 +144,17 @@ def refuse_existing(out: Path, marker: str, overwrite: bool) -> None:
             f"{out} already holds an output ({marker}). Give --overwrite to replace it, or choose "
             "another folder with -o."
         )
+    foreign = [name for name in names if not any(fnmatch(name, one) for one in contents)]
+    if foreign:
+        raise OutputExistsError(
+            f"{out} also holds {', '.join(foreign[:3])}, which this command did not write, so it "
+            "is not replaced. Move that away, or choose another folder with -o."
+        )
+    for one in inputs:
+        if one.resolve().is_relative_to(out):
+            raise OutputExistsError(
+                f"{one} is an input and lies in {out}, which would be replaced. Choose another -o."
+            )
 
 
 def refuse_existing_file(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
@@ -143,36 +178,43 @@ def refuse_existing_file(path: Path, overwrite: bool, inputs: Iterable[Path] = (
 
 
 @contextmanager
-def new_folder(out: Path, marker: str, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(
+    out: Path, contents: Contents, overwrite: bool = False, inputs: Iterable[Path] = ()
+) -> Iterator[Path]:
     """Yield a hidden folder beside ``out``; when the block ends well it becomes ``out``.
 
     Parameters
     ----------
     out : Path
         The final name.
-    marker : str
-        The file whose presence says that such a folder is whole; see `refuse_existing`.
+    contents : tuple of str
+        What such a folder may hold, the marker first; see `refuse_existing`.
     overwrite : bool
         Replace an earlier output. The old one is kept until the new one is whole.
+    inputs : iterable of Path
+        What must not lie in the folder that is replaced.
 
     Raises
     ------
     OutputExistsError
-        If ``out`` is in use.
+        If ``out`` is in use, now or when the block has ended.
     OutputError
         If the system refuses to write.
     """
-    refuse_existing(out, marker, overwrite)
+    inputs = list(inputs)
+    refuse_existing(out, contents, overwrite, inputs)
+    final = out.resolve()
     staging: Path | None = None
     try:
         with explained(out, every=True):
-            out.parent.mkdir(parents=True, exist_ok=True)
-            prefix = f".{out.name}.partial-"
-            staging = Path(tempfile.mkdtemp(prefix=prefix, dir=out.parent))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            prefix = f".{final.name}.partial-"
+            staging = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
             staging.chmod(0o777 & ~_umask())
         with explained(out):
             yield staging
-            replace_folder(staging, out)
+            refuse_existing(out, contents, overwrite, inputs)
+            replace_folder(staging, final)
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
@@ -185,18 +227,45 @@ def _umask() -> int:
 
 
 def replace_folder(new: Path, out: Path) -> None:
-    """Rename ``new`` to ``out``; an older ``out`` is moved aside first and deleted last."""
-    if not out.exists():
-        os.rename(new, out)
+    """Rename ``new`` to ``out``; an older ``out`` is moved aside first and deleted last.
+
+    Call `refuse_existing` immediately before.
+    """
+    if not out.exists() or not any(out.iterdir()):
+        os.rename(new, out)  # onto an empty folder too; fails if something appears meanwhile
         return
-    old = out.with_name(f".{out.name}.old-{os.getpid()}")
+    old = out.with_name(f".{out.name}.old-{token_hex(4)}")
     os.rename(out, old)
     try:
         os.rename(new, out)
-    except OSError:
+    except BaseException:
         os.rename(old, out)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path, doing: str) -> Iterator[None]:
+    """Hold a folder for this process alone; the system lets go of it if the process dies.
+
+    Raises
+    ------
+    OutputExistsError
+        If another process holds it.
+    """
+    with explained(folder, every=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputExistsError(
+                f"Another process is {doing} {folder} right now. Wait for it, or choose another -o."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 Progress = Callable[[int], None]

@@ -15,15 +15,17 @@ from pathlib import Path
 from dunhuang_data.atomic import (
     Progress,
     explained,
+    locked,
     no_progress,
     refuse_existing,
     replace_folder,
     write_bytes,
     write_json,
 )
-from dunhuang_data.errors import DatasetError, MaskError, OutputExistsError
+from dunhuang_data.errors import EnvironmentProblem, MaskError, OutputExistsError
 from dunhuang_data.executors import run_jobs
 from dunhuang_data.manifest import (
+    CONTENTS,
     MARKER,
     DatasetManifest,
     Shard,
@@ -81,17 +83,21 @@ def build_dataset(
         If something cannot be written. Shards that are whole are kept.
     """
     check_bank_fits(plan, bank)
-    refuse_existing(out, MARKER, overwrite)
+    inputs = [bank.root, *(plan.pictures_root / picture.file for picture in plan.pictures)]
+    refuse_existing(out, CONTENTS, overwrite, inputs)
     build_id = _build_id(plan, bank, recipe)
-    building = out.with_name(f"{out.name}.building")
-    if not _is_poured(building, build_id):
-        _start_or_continue(building, build_id, overwrite)
-        shards = _pour(shard_jobs(plan, bank, recipe, building), workers, scheduler, progress)
-        _finish(building, plan, recipe, build_id, shards)
-    with explained(out):
-        shutil.rmtree(building / STATE, ignore_errors=True)
-        (building / BUILD_MARKER).unlink(missing_ok=True)
-        replace_folder(building, out)
+    final = out.resolve()
+    building = final.with_name(f"{final.name}.building")
+    _start_or_continue(building, build_id, overwrite)
+    with locked(building, "building"):
+        if not (building / MARKER).is_file():
+            jobs = shard_jobs(plan, bank, recipe, building)
+            _finish(building, plan, recipe, build_id, _pour(jobs, workers, scheduler, progress))
+        with explained(out):
+            shutil.rmtree(building / STATE, ignore_errors=True)
+            refuse_existing(out, CONTENTS, overwrite, inputs)
+            replace_folder(building, final)
+            (final / BUILD_MARKER).unlink()
     return read_manifest(out)
 
 
@@ -109,6 +115,7 @@ def _pour(
             whole[shard.split, shard.number] = shard
     progress(sum(shard.samples for shard in whole.values()))
     for shard in run_jobs(make_shard, missing, workers, scheduler):
+        _check_arrived(shard, jobs[0].building)
         whole[shard.split, shard.number] = shard
         progress(shard.samples)
     return tuple(whole[job.split, job.number] for job in jobs)
@@ -145,32 +152,44 @@ def _build_id(plan: PatchPlan, bank: MaskBank, recipe: BuildRecipe) -> str:
     return digest.hexdigest()
 
 
-def _is_poured(building: Path, build_id: str) -> bool:
-    """Whether an earlier run wrote everything, manifest included, and only the rename is left."""
-    try:
-        return read_manifest(building).build_id == build_id
-    except DatasetError:
-        return False
+def _check_arrived(shard: Shard, building: Path) -> None:
+    for file in shard.files:
+        path = building / file.path
+        if not path.is_file() or path.stat().st_size != file.bytes:
+            raise EnvironmentProblem(
+                f"A worker says that it wrote {path}, but it is not there: the workers do not "
+                "share this disk. Build into a folder that all of them reach by the same path."
+            )
 
 
 def _start_or_continue(building: Path, build_id: str, overwrite: bool) -> None:
+    """Make the folder of this build, unless an earlier run of the same one left it."""
     marker = building / BUILD_MARKER
-    if marker.is_file() and json.loads(marker.read_text())["build_id"] == build_id:
-        return
     if building.exists() and any(building.iterdir()):
-        if not marker.is_file() and not (building / MARKER).is_file():
+        found = _id_of(marker)
+        if found is None:
             raise OutputExistsError(
                 f"{building} is in the way and is no interrupted build. Move it, or choose another "
                 "-o."
             )
+        if found == build_id:
+            return
         if not overwrite:
             raise OutputExistsError(
                 f"{building} is an interrupted build of another plan, bank or recipe. Run that one "
                 "again to finish it, or give --overwrite to drop it."
             )
-        with explained(building):
-            shutil.rmtree(building)
+        with locked(building, "building"), explained(building):
+            for path in sorted(building.iterdir(), key=lambda path: path == marker):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()  # the marker last
     write_json(marker, {"build_id": build_id})
+
+
+def _id_of(marker: Path) -> str | None:
+    try:
+        return str(json.loads(marker.read_text(encoding="utf-8"))["build_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _finish(
@@ -191,8 +210,8 @@ def _finish(
         write_bytes(building / path, data)
     with explained(building):
         shutil.rmtree(building / "plan", ignore_errors=True)
-        for leftover in building.rglob(".*.partial-*"):
-            leftover.unlink()
+        for leftover in list(building.rglob(".*.partial-*")):
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     write_plan(replace(plan, pictures_root=Path()), building / "plan")
     names = [*files, *(f"plan/{path.name}" for path in (building / "plan").iterdir())]
     content = hashlib.sha256("\n".join(shard.content_sha256 for shard in shards).encode())

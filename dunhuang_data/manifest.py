@@ -13,6 +13,7 @@ from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
 from dunhuang_data.types import SPLITS, Split
 
 MARKER = "dataset.json"
+CONTENTS = (MARKER, "plan", "zarr.json", "train", "val", "test", "run.toml", "build.json")
 FORMAT = {"name": "dunhuang-dataset", "version": 1}
 
 

@@ -24,6 +24,7 @@ from dunhuang_data.types import UInt8Array
 from dunhuang_data.walks import random_walk
 
 MARKER = "bank.json"
+CONTENTS = (MARKER, "valid-*.npy", "png", "run.toml")
 FORMAT = {"name": "dunhuang-masks", "version": 1}
 MASKS_PER_FILE = 1000
 
@@ -62,7 +63,7 @@ def write_bank(
     OutputError
         If it cannot be written.
     """
-    with new_folder(out, MARKER, overwrite) as folder:
+    with new_folder(out, CONTENTS, overwrite) as folder:
         hashes = {}
         for first in range(0, recipe.count, MASKS_PER_FILE):
             masks = []

@@ -28,6 +28,7 @@ from dunhuang_data.spread import farthest_point_centers, nearest_distances
 from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split
 
 MARKER = "plan.json"
+CONTENTS = (MARKER, "patches.csv", "pictures.csv", "run.toml")
 FORMAT = {"name": "dunhuang-plan", "version": 1}
 PICTURE_COLUMNS = ("id", "file", "height", "width", "sha256", "reading")
 PATCH_COLUMNS = (
@@ -183,6 +184,7 @@ def write_plan(plan: PatchPlan, out: Path, overwrite: bool = False) -> None:
     OutputError
         If it cannot be written.
     """
+    inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     tables = {
         "pictures.csv": _table(
             PICTURE_COLUMNS,
@@ -190,7 +192,7 @@ def write_plan(plan: PatchPlan, out: Path, overwrite: bool = False) -> None:
         ),
         "patches.csv": _table(PATCH_COLUMNS, map(patch_row, plan.patches)),
     }
-    with new_folder(out, MARKER, overwrite) as folder:
+    with new_folder(out, CONTENTS, overwrite, inputs) as folder:
         for name, text in tables.items():
             write_text(folder / name, text)
         write_json(

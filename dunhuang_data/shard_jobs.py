@@ -58,7 +58,7 @@ def shard_jobs(
             needed = dict.fromkeys(patch.picture_id for patch in part)
             jobs.append(
                 ShardJob(
-                    building=building,
+                    building=building.absolute(),
                     split=split,
                     number=number,
                     total=len(patches),
@@ -66,8 +66,8 @@ def shard_jobs(
                     patch_size=plan.recipe.patch_size,
                     patches=part,
                     pictures=tuple(pictures[picture_id] for picture_id in needed),
-                    pictures_root=plan.pictures_root,
-                    masks_root=bank.root,
+                    pictures_root=plan.pictures_root.absolute(),
+                    masks_root=bank.root.absolute(),
                 )
             )
     return jobs

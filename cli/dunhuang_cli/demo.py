@@ -11,9 +11,13 @@ import click
 from dunhuang_cli import console
 from dunhuang_cli.options import FILE, config_option, overwrite_option, require_torch
 from dunhuang_data.atomic import new_folder, write_text
-from dunhuang_data.errors import EnvironmentProblem
+from dunhuang_data.errors import EnvironmentProblem, OutputExistsError
 
 MARKER = "demo.txt"
+CONTENTS = (
+    MARKER, "pictures", "overlay", "plan", "masks", "masks.png", "shards", "stats.png",
+    "samples.png", "run", "scores", "coffee-hole", "restored",
+)  # fmt: skip
 PHOTOGRAPHS = (
     "astronaut.png",
     "chelsea.png",
@@ -95,7 +99,13 @@ def run_demo(out: Path, steps: int, overwrite: bool) -> None:
     sources = photographs()
     lines = commands(steps)
     groups = {"dunhuang-data": dunhuang_data, "dunhuang-train": dunhuang_train}
-    with new_folder(out, MARKER, overwrite) as folder:
+    added = {path.name for path in (out / "pictures").glob("*")} - set(PHOTOGRAPHS)
+    if added:
+        raise OutputExistsError(
+            f"{out}/pictures also holds {', '.join(sorted(added)[:3])}, so it is not replaced. "
+            "Choose another folder with -o."
+        )
+    with new_folder(out, CONTENTS, overwrite) as folder:
         (folder / "pictures").mkdir()
         for source in sources:
             shutil.copyfile(source, folder / "pictures" / source.name)

@@ -57,38 +57,38 @@ def test_a_refusal_of_the_system_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_block_is_not_taken_for_a_refusal(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "out", "m"):
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "out", ("m",)):
         (tmp_path / "missing").read_text()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_is_replaced_only_if_it_is_ours_and_asked_for(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with new_folder(out, "made.json") as folder:
+    with new_folder(out, ("made.json",)) as folder:
         write_json(folder / "made.json", 1)
     with pytest.raises(OutputExistsError, match="Give --overwrite to replace it"):
-        refuse_existing(out, "made.json", overwrite=False)
-    with new_folder(out, "made.json", overwrite=True) as folder:
+        refuse_existing(out, ("made.json",), overwrite=False)
+    with new_folder(out, ("made.json",), overwrite=True) as folder:
         write_json(folder / "made.json", 2)
         assert json.loads((out / "made.json").read_text()) == 1  # the old one until the end
     assert json.loads((out / "made.json").read_text()) == 2
     with pytest.raises(OutputExistsError, match=r"no other\.json in it"):
-        refuse_existing(out, "other.json", overwrite=True)
+        refuse_existing(out, ("other.json",), overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_an_empty_folder_may_be_filled_and_a_file_not(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with new_folder(tmp_path / "empty", "m") as folder:
+    with new_folder(tmp_path / "empty", ("m",)) as folder:
         write_text(folder / "m", "")
     assert (tmp_path / "empty" / "m").is_file()
     with pytest.raises(OutputExistsError, match="m is a file; a folder is written there"):
-        refuse_existing(tmp_path / "empty" / "m", "m", overwrite=True)
+        refuse_existing(tmp_path / "empty" / "m", ("m",), overwrite=True)
 
 
 def test_a_new_folder_has_the_permissions_of_any_other(tmp_path: Path) -> None:
     (tmp_path / "usual").mkdir()
-    with new_folder(tmp_path / "out", "m"):
+    with new_folder(tmp_path / "out", ("m",)):
         pass
     assert (tmp_path / "out").stat().st_mode == (tmp_path / "usual").stat().st_mode
 

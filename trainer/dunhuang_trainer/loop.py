@@ -33,6 +33,7 @@ from dunhuang_trainer.losses import mse_loss
 from dunhuang_trainer.model import PartialConvUNet
 
 MARKER = "run.json"
+CONTENTS = (MARKER, "run.toml", "*.safetensors", "last.state.pt", "metrics.*", "curve.png")
 LOG_COLUMNS = ("step", "loss", "hole_mse", "val_hole_mse", "learning_rate", "images_per_second")
 
 Report = Callable[[dict[str, Any]], None]
@@ -86,7 +87,8 @@ def start_run(
     model = PartialConvUNet(model_config)
     if init_from is not None:
         load_into(model, load_weights(init_from)[0].state_dict(), init_from)
-    with new_folder(out, MARKER, overwrite) as folder:
+    inputs = [dataset] if init_from is None else [dataset, init_from]
+    with new_folder(out, CONTENTS, overwrite, inputs) as folder:
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
         save_state(folder / "last.state.pt", _state(model, optimizer, 0, float("inf"), []))
         write_json(

@@ -58,12 +58,12 @@ def build(
 
     from dunhuang_data.atomic import refuse_existing
     from dunhuang_data.build import build_dataset, check_bank_fits
-    from dunhuang_data.manifest import MARKER
+    from dunhuang_data.manifest import CONTENTS
     from dunhuang_data.mask_bank import open_bank
     from dunhuang_data.plan import read_plan
     from dunhuang_data.shard_jobs import shard_jobs
 
-    refuse_existing(out, MARKER, overwrite)
+    refuse_existing(out, CONTENTS, overwrite, (plan, masks))
     patch_plan, bank = read_plan(plan), open_bank(masks)
     if pictures is not None:
         patch_plan = replace(patch_plan, pictures_root=pictures.resolve())

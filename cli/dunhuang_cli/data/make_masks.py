@@ -50,13 +50,13 @@ def make_masks(
     """
     from dunhuang_data.atomic import refuse_existing, refuse_existing_file
     from dunhuang_data.figures import mask_sheet
-    from dunhuang_data.mask_bank import MARKER, make_mask, open_bank, write_bank
+    from dunhuang_data.mask_bank import CONTENTS, make_mask, open_bank, write_bank
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_data.types import UInt8Array
 
     recipe = MaskRecipe(size, steps, count, seed)
-    refuse_existing(out, MARKER, overwrite)
+    refuse_existing(out, CONTENTS, overwrite)
     if sheet is not None:
         refuse_existing_file(sheet, overwrite)
     packed_bytes = count * size[0] * -(-size[1] // 8)

@@ -69,10 +69,10 @@ def sample_patches(
     """
     from dunhuang_data.atomic import refuse_existing, refuse_existing_file
     from dunhuang_data.pictures import find_pictures
-    from dunhuang_data.plan import MARKER, make_plan, write_plan
+    from dunhuang_data.plan import CONTENTS, make_plan, write_plan
 
     recipe = PlanRecipe(size, per_picture, split, flip, turn, max_angle, seed)
-    refuse_existing(out, MARKER, overwrite)
+    refuse_existing(out, CONTENTS, overwrite, sources)
     with console.progress(len(find_pictures(sources)), "reading pictures") as progress:
         plan = make_plan(sources, recipe, small == "skip", progress)
     drawings = [] if overlay is None else [overlay / f"{one.id}.png" for one in plan.pictures]

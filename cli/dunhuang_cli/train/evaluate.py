@@ -55,9 +55,9 @@ def evaluate(
     from dunhuang_trainer.evaluate import Sheet, evaluate_split, summary, write_scores
     from dunhuang_trainer.loop import pick_device
 
-    marker = "scores.json"
+    contents = ("scores.json", "scores.csv", "sheet.png", "run.toml")
     if out is not None:
-        refuse_existing(out, marker, overwrite)
+        refuse_existing(out, contents, overwrite, (checkpoint, dataset))
     chosen = pick_device(device)
     model, info = load_weights(checkpoint)
     reader = open_split(dataset, SPLITS[["train", "val", "test"].index(split)], model.config)
@@ -73,10 +73,10 @@ def evaluate(
         "scores": table,
     }
     if out is not None:
-        with new_folder(out, marker, overwrite) as folder:
+        with new_folder(out, contents, overwrite) as folder:
             write_scores(scores, folder / "scores.csv")
             write_picture(folder / "sheet.png", sheet.draw())
-            write_json(folder / marker, console.without_nan(document))
+            write_json(folder / contents[0], console.without_nan(document))
         write_run_toml(ctx, out)
     _show_scores(table, split)
     console.result(document, json, str(out) if out is not None else "")
