@@ -17,7 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from dunhuang_data.errors import OutputError, OutputExistsError
+from dunhuang_data.errors import OutputError, OutputExistsError, UsageProblem
 
 Contents = tuple[str, ...]
 """The names that a command's output folder may hold, as patterns; the first one marks it whole."""
@@ -157,16 +157,20 @@ def refuse_existing(
             )
 
 
-def refuse_existing_file(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output file that is already there, unless it may be replaced.
+def refuse_existing_png(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Refuse an output picture that is already there, unless it may be replaced.
 
     A file that is also one of the ``inputs`` is never replaced.
 
     Raises
     ------
+    UsageProblem
+        If its name does not end in .png.
     OutputExistsError
         Exit code 4, with the ways out.
     """
+    if path.suffix.lower() != ".png":
+        raise UsageProblem(f"{path} does not end in .png; a PNG is written there. Name it so.")
     if path.is_dir():
         raise OutputExistsError(f"{path} is a folder; a file is written there. Name a file.")
     if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
@@ -254,7 +258,6 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         If another process holds it.
     """
     with explained(folder, every=True):
-        folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:

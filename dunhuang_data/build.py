@@ -30,6 +30,7 @@ from dunhuang_data.manifest import (
     DatasetManifest,
     Shard,
     StoredFile,
+    dataset_sha256,
     read_manifest,
     write_manifest,
 )
@@ -165,7 +166,7 @@ def _check_arrived(shard: Shard, building: Path) -> None:
 def _start_or_continue(building: Path, build_id: str, overwrite: bool) -> None:
     """Make the folder of this build, unless an earlier run of the same one left it."""
     marker = building / BUILD_MARKER
-    if building.exists() and any(building.iterdir()):
+    if building.exists() and any(".partial-" not in path.name for path in building.iterdir()):
         found = _id_of(marker)
         if found is None:
             raise OutputExistsError(
@@ -214,13 +215,12 @@ def _finish(
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
     write_plan(replace(plan, pictures_root=Path()), building / "plan")
     names = [*files, *(f"plan/{path.name}" for path in (building / "plan").iterdir())]
-    content = hashlib.sha256("\n".join(shard.content_sha256 for shard in shards).encode())
     write_manifest(
         DatasetManifest(
             recipe=recipe,
             plan_recipe=plan.recipe,
             build_id=build_id,
-            content_sha256=content.hexdigest(),
+            content_sha256=dataset_sha256(shards),
             shards=shards,
             other_files=tuple(_stored_file(building, name) for name in sorted(names)),
         ),

@@ -1,10 +1,38 @@
 """Read the JSON document whose presence says that an output folder is whole."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dunhuang_data.errors import DataProblem
+from dunhuang_data.errors import DataProblem, UsageProblem
+
+
+@contextmanager
+def parsed(path: Path, what: str, remedy: str, kind: type[DataProblem]) -> Iterator[None]:
+    """Turn whatever goes wrong while a document is taken apart into one sentence of ``kind``.
+
+    A document comes from a disk, where anything may have been done to it: keys may be missing,
+    values of other types, numbers senseless. Its own sentences (of ``kind``) pass as they are.
+    """
+    try:
+        yield
+    except DataProblem:
+        raise
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        OSError,
+        OverflowError,
+        RecursionError,
+        TypeError,
+        UsageProblem,
+        ValueError,
+    ) as error:
+        found = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise kind(f"{path} cannot be read as {what}: {found}. {remedy}") from error
 
 
 def read_document(
@@ -17,14 +45,12 @@ def read_document(
     kind
         If it is absent, no JSON, or of another format or version.
     """
-    remedy = f"Make it with dunhuang-data {command}."
+    remedy = f"Make it with {command}."
     if not path.is_file():
         raise kind(f"{path.parent} is not {what}: there is no {path.name} in it. {remedy}")
-    try:
+    with parsed(path, what, remedy, kind):
         document = json.loads(path.read_text(encoding="utf-8"))
         found = document["format"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise kind(f"{path} cannot be read as {what}: {error}. {remedy}") from error
     if found != expected:
         raise kind(f"{path} has the format {found}; this version reads {expected}. {remedy}")
     return dict(document)

@@ -48,6 +48,12 @@ class OutputExistsError(DunhuangError):
     exit_code = 4
 
 
+class ResumeMismatchError(DunhuangError):
+    """What is to be continued is not what was begun."""
+
+    exit_code = 4
+
+
 class EnvironmentProblem(DunhuangError):
     """The machine lacks something: a package, memory, disk, permission."""
 

@@ -4,6 +4,7 @@ Chunk = one sample, no compression, every chunk guarded by Fletcher-32.
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,12 @@ class Hdf5Rows:
         self._schema = schema(patch_size)
         self._files: dict[int, Any] = {}
 
-    def read(self, rows: list[int]) -> dict[str, UInt8Array]:
-        """Return the stored arrays of some rows, in the order asked for."""
+    def read(self, rows: list[int], names: Sequence[str]) -> dict[str, UInt8Array]:
+        """Return some stored arrays of some rows, in the order asked for."""
         found = {
             array.name: np.empty((len(rows), *array.row_shape), dtype=np.uint8)
             for array in self._schema
+            if array.name in names
         }
         for place, row in enumerate(rows):
             number, row_in_shard = divmod(row, self._shard_size)

@@ -5,6 +5,7 @@ every chunk guarded by CRC-32C. Plain ``zarr.open(root)["train/image"]`` reads i
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,15 +102,19 @@ class ZarrRows:
         self._schema = schema(patch_size)
         self._indices: dict[Path, NDArray[np.uint64]] = {}
 
-    def read(self, rows: list[int]) -> dict[str, UInt8Array]:
-        """Return the stored arrays of some rows, in the order asked for.
+    def read(self, rows: list[int], names: Sequence[str]) -> dict[str, UInt8Array]:
+        """Return some stored arrays of some rows, in the order asked for.
 
         Raises
         ------
         OSError, ValueError
             If a file is missing or short, or bytes fail their checksum.
         """
-        return {array.name: self._read_array(array, rows) for array in self._schema}
+        return {
+            array.name: self._read_array(array, rows)
+            for array in self._schema
+            if array.name in names
+        }
 
     def _read_array(self, array: ArraySchema, rows: list[int]) -> UInt8Array:
         found = np.empty((len(rows), *array.row_shape), dtype=np.uint8)

@@ -1,13 +1,14 @@
 """What a dataset holds: counts, hashes, provenance. Written last, so its presence means whole."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from dunhuang_data import __version__
 from dunhuang_data.atomic import write_json
-from dunhuang_data.documents import read_document
+from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
 from dunhuang_data.types import SPLITS, Split
@@ -98,8 +99,49 @@ class DatasetManifest:
 
 def shard_from_json(document: dict[str, Any]) -> Shard:
     """Rebuild a shard's record from its JSON form."""
-    files = tuple(StoredFile(**file) for file in document["files"])
-    return Shard(**{**document, "files": files})
+    split = document["split"]
+    return Shard(
+        split=SPLITS[SPLITS.index(split)],
+        number=_whole_number(document["number"]),
+        samples=_whole_number(document["samples"]),
+        content_sha256=str(document["content_sha256"]),
+        files=tuple(_file_from_json(file) for file in document["files"]),
+    )
+
+
+def _file_from_json(document: dict[str, Any]) -> StoredFile:
+    path = document["path"]
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError(f"a file's path is {path!r}")
+    return StoredFile(path, _whole_number(document["bytes"]), str(document["sha256"]))
+
+
+def _whole_number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} stands where a whole number is expected")
+    return value
+
+
+def _check_shards(manifest: DatasetManifest) -> None:
+    """Check that the shards of each split are numbered from 0 and all full but the last."""
+    for split in SPLITS:
+        shards = [shard for shard in manifest.shards if shard.split == split]
+        size = manifest.recipe.shard_size
+        full = [shard.samples == size for shard in shards[:-1]]
+        if [shard.number for shard in shards] != list(range(len(shards))) or not all(full):
+            raise ValueError(f"the shards of {split} are not 0, 1, 2 … of {size} samples each")
+        if shards and not 1 <= shards[-1].samples <= size:
+            raise ValueError(f"the last shard of {split} has {shards[-1].samples} samples")
+        sample_bytes = 3 * manifest.plan_recipe.patch_size**2
+        for shard in shards:
+            if sum(file.bytes for file in shard.files) < shard.samples * sample_bytes:
+                raise ValueError(f"shard {shard.number} of {split} is too small for its samples")
+
+
+def dataset_sha256(shards: Sequence[Shard]) -> str:
+    """Return the content hash of a dataset: of its shards' content hashes, in order."""
+    text = "\n".join(shard.content_sha256 for shard in shards)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_manifest(manifest: DatasetManifest, root: Path) -> None:
@@ -129,24 +171,25 @@ def read_manifest(root: Path) -> DatasetManifest:
     DatasetError
         If the folder is no whole dataset, or of another version.
     """
+    root = root.absolute()
     building = root.with_name(f"{root.name}.building")
     if not (root / MARKER).is_file() and building.is_dir():
         raise DatasetError(
             f"{root} is not there yet: its build was interrupted and lies in {building}. Run the "
             "same dunhuang-data build again; it continues."
         )
-    document = read_document(root / MARKER, FORMAT, "a whole dataset", "build", DatasetError)
-    try:
+    path, again = root / MARKER, "dunhuang-data build"
+    document = read_document(path, FORMAT, "a whole dataset", again, DatasetError)
+    with parsed(path, "a whole dataset", f"Make it with {again}.", DatasetError):
         manifest = DatasetManifest(
             recipe=recipe_from_json(BuildRecipe, document["recipe"]),
             plan_recipe=recipe_from_json(PlanRecipe, document["plan_recipe"]),
-            build_id=document["build_id"],
-            content_sha256=document["content_sha256"],
+            build_id=str(document["build_id"]),
+            content_sha256=str(document["content_sha256"]),
             shards=tuple(shard_from_json(shard) for shard in document["shards"]),
-            other_files=tuple(StoredFile(**file) for file in document["other_files"]),
+            other_files=tuple(_file_from_json(file) for file in document["other_files"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{root / MARKER} cannot be read: {error!r}. Build it again.") from error
+        _check_shards(manifest)
     for file in manifest.files():
         check_stays_below(root, file.path)
     return manifest

@@ -14,7 +14,7 @@ import numpy as np
 
 from dunhuang_data import __version__
 from dunhuang_data.atomic import Progress, new_folder, no_progress, write_bytes, write_json
-from dunhuang_data.documents import read_document
+from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import MaskError
 from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.polarity import MEANING, pack, unpack
@@ -156,14 +156,20 @@ def open_bank(root: Path, check_hashes: bool = True) -> MaskBank:
     MaskError
         If it is no bank, of another version, or a file is missing or was changed.
     """
-    document = read_document(root / MARKER, FORMAT, "a mask bank", "make-masks", MaskError)
-    for name, expected in document["sha256"].items() if check_hashes else ():
-        file = root / Path(name).name
+    path, again = root / MARKER, "dunhuang-data make-masks"
+    document = read_document(path, FORMAT, "a mask bank", again, MaskError)
+    with parsed(path, "a mask bank", f"Make it with {again}.", MaskError):
+        recipe: MaskRecipe = recipe_from_json(MaskRecipe, document["recipe"])
+        if len(document["sha256"]) != -(-recipe.count // MASKS_PER_FILE):
+            raise ValueError(f"{recipe.count} masks do not lie in {len(document['sha256'])} files")
+        names = [_file_name(first) for first in range(0, recipe.count, MASKS_PER_FILE)]
+        hashes = [document["sha256"][name] for name in names]
+    for name, expected in zip(names, hashes, strict=True) if check_hashes else ():
+        file = root / name
         if not file.is_file() or sha256_of_file(file) != expected:
             raise MaskError(
                 f"The bank {root}: {name} is missing or is not the file that was written (its "
                 "SHA-256 differs from bank.json). Make the bank again with dunhuang-data "
                 "make-masks."
             )
-    recipe = recipe_from_json(MaskRecipe, document["recipe"])
-    return MaskBank(root, recipe, sha256_of_file(root / MARKER))
+    return MaskBank(root, recipe, sha256_of_file(path))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dunhuang_data.errors import PictureError
-from dunhuang_data.pictures import pictures_below, read_grey
+from dunhuang_data.pictures import picture_size, pictures_below, read_grey
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.types import UInt8Array
 
@@ -34,6 +34,22 @@ def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
     grey = read_grey(path)
     grey_share = float(((grey > 2) & (grey < 253)).mean())
     return valid_from_grey(grey, white_is), grey_share
+
+
+def check_sizes(picture: Path, mask: Path) -> None:
+    """Refuse a mask that is not of its picture's size, before any of both is decoded.
+
+    Raises
+    ------
+    PictureError
+    """
+    sizes = picture_size(picture), picture_size(mask)
+    if sizes[0] != sizes[1]:
+        (height, width), (mask_height, mask_width) = sizes
+        raise PictureError(
+            f"The mask {mask} is {mask_height} x {mask_width} px (height x width), the picture "
+            f"{picture} {height} x {width} px. They must be of one size; masks are never resampled."
+        )
 
 
 def mask_of(picture: Path, mask: Path) -> Path:

@@ -61,6 +61,7 @@ def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
                 f"Looking for pictures: {source} does not exist. Name a picture or a folder."
             )
         for path in paths:
+            _refuse_unprintable(path)
             picture_id = path.relative_to(root).with_suffix("").as_posix()
             other = found.setdefault(picture_id, path)
             if other.resolve() != path.resolve():
@@ -68,6 +69,14 @@ def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
                     f"Two pictures would have the id {picture_id!r}: {other} and {path}. "
                     "An id is the path without suffix; rename one of them."
                 )
+    ids: dict[Path, str] = {}
+    for picture_id, path in found.items():
+        other_id = ids.setdefault(path.resolve(), picture_id)
+        if other_id != picture_id:
+            raise PictureError(
+                f"{path} was named twice and would have the ids {other_id!r} and {picture_id!r}. "
+                "Name each folder once."
+            )
     if not found:
         names = ", ".join(str(source) for source in sources)
         raise PictureError(
@@ -75,6 +84,15 @@ def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
             f"{', '.join(sorted(SUFFIXES))}; name the folder that holds them."
         )
     return [FoundPicture(id=key, path=found[key]) for key in sorted(found)]
+
+
+def _refuse_unprintable(path: Path) -> None:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise PictureError(
+            f"The name {str(path)!r} is not UTF-8, so no table can hold it. Rename the file."
+        ) from error
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -201,10 +219,31 @@ def write_picture(path: Path, pixels: UInt8Array) -> None:
     write_bytes(path, image.write_to_buffer(".png", compression=6, **options))
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return a picture's height and width in pixels, upright, without decoding it.
+
+    Raises
+    ------
+    PictureError
+    """
+    with _decoding(path):
+        image, _ = _open_srgb(path, access="random")
+    return image.height, image.width
+
+
 def sha256_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises
+    ------
+    DataProblem
+        If the system does not let it be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataProblem(f"Could not read {path}: {error.strerror}.") from error
 
 
 class _decoding:
@@ -246,8 +285,8 @@ def _open_srgb(path: Path, access: str) -> tuple["pyvips.Image", str]:
         alpha = pyvips.Image.new_from_file(str(path), fail_on="error")[image.bands - 1]
         if alpha.min() < opaque:
             raise PictureError(
-                f"{path} has transparent pixels, which are no part of the painting, and would "
-                "be cut into patches. Save it without transparency, cropped to what is painted."
+                f"{path} has transparent pixels, and what they show is not known. Save it without "
+                "transparency, cropped to what is there."
             )
         image = image[: image.bands - 1]
         steps.append("opaque alpha dropped")
@@ -256,6 +295,8 @@ def _open_srgb(path: Path, access: str) -> tuple["pyvips.Image", str]:
             f"{path} holds {image.bands} bands of {image.format} ({image.interpretation}); "
             "expected grey, RGB or CMYK of 8 or 16 bits. Export it as 8- or 16-bit RGB."
         )
+    if image.get_typeof("n-pages") and image.get("n-pages") > 1:
+        steps.append(f"first of {image.get('n-pages')} pages")
     deep = image.format == "ushort"
     if image.get_typeof("icc-profile-data"):
         image = image.icc_transform("srgb", embedded=True, intent="relative", depth=8)

@@ -12,24 +12,27 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from dunhuang_data import __version__
 from dunhuang_data.atomic import Progress, new_folder, no_progress, write_json, write_text
 from dunhuang_data.augment import draw_augmentation
-from dunhuang_data.documents import read_document
+from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import PlanError
 from dunhuang_data.pictures import FoundPicture, find_pictures, identify_pictures, raise_together
 from dunhuang_data.recipe import PlanRecipe, recipe_from_json
 from dunhuang_data.rng import rng_for
 from dunhuang_data.splits import split_of
-from dunhuang_data.spread import farthest_point_centers, nearest_distances
+from dunhuang_data.spread import coverage, farthest_point_centers, nearest_distances
 from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split
 
 MARKER = "plan.json"
 CONTENTS = (MARKER, "patches.csv", "pictures.csv", "run.toml")
 FORMAT = {"name": "dunhuang-plan", "version": 1}
+TABLES = ("pictures.csv", "patches.csv")
 PICTURE_COLUMNS = ("id", "file", "height", "width", "sha256", "reading")
 PATCH_COLUMNS = (
     "index", "picture_id", "center_y", "center_x", "split", "flip", "angle_deg", "nearest_px",
@@ -62,6 +65,24 @@ class PatchPlan:
         """Return the number of patches in each split, empty ones included."""
         counted = Counter(patch.split for patch in self.patches)
         return {split: counted[split] for split in SPLITS}
+
+    def patches_by_picture(self) -> dict[str, list[PatchSpec]]:
+        """Return each picture's patches, in their order."""
+        grouped: dict[str, list[PatchSpec]] = {picture.id: [] for picture in self.pictures}
+        for patch in self.patches:
+            grouped[patch.picture_id].append(patch)
+        return grouped
+
+
+def coverage_by_picture(plan: PatchPlan) -> list[tuple[str, float]]:
+    """Return each picture's id and the share of its pixels that lie in a patch, unturned."""
+    by_picture = plan.patches_by_picture()
+    shares = []
+    for picture in plan.pictures:
+        centers = np.array([patch.center_yx for patch in by_picture[picture.id]])
+        shape_hw = (picture.height, picture.width)
+        shares.append((picture.id, coverage(shape_hw, plan.recipe.patch_size, centers)))
+    return shares
 
 
 def make_plan(
@@ -125,12 +146,26 @@ def plan_patches(
             f"of {len(pictures)} pictures are too small",
             PlanError,
         )
+    _refuse_twins(kept, recipe)
     if not kept:
         raise PlanError(
             f"None of the {len(pictures)} pictures can give {recipe.per_picture} patches of "
             f"{recipe.patch_size} px, so there is nothing to plan. Choose a smaller --size."
         )
     return PatchPlan(recipe, root, tuple(kept), tuple(patches), tuple(problems))
+
+
+def _refuse_twins(pictures: Sequence[Picture], recipe: PlanRecipe) -> None:
+    """Refuse one file under two ids in two splits: the test would be trained on."""
+    seen: dict[str, Picture] = {}
+    for picture in pictures:
+        twin = seen.setdefault(picture.sha256, picture)
+        splits = [split_of(one.id, recipe.split, recipe.seed) for one in (twin, picture)]
+        if splits[0] != splits[1]:
+            raise PlanError(
+                f"{twin.file} and {picture.file} are the same file, in the splits {splits[0]} and "
+                f"{splits[1]}. Take one of them out."
+            )
 
 
 def _patches_of(picture: Picture, recipe: PlanRecipe, first_index: int) -> list[PatchSpec]:
@@ -222,38 +257,49 @@ def read_plan(root: Path) -> PatchPlan:
     PlanError
         If it is no plan, of another version, or its tables were changed by hand.
     """
-    document = read_document(root / MARKER, FORMAT, "a patch plan", "sample-patches", PlanError)
-    tables = {}
-    for name, expected in document["sha256"].items():
-        try:
-            text = (root / name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PlanError(f"Reading the plan {root}: {name} cannot be read: {error}.") from error
-        if _sha256(text) != expected:
-            raise PlanError(
-                f"Reading the plan {root}: {name} is not the table that was written (its SHA-256 "
-                "differs from plan.json). Make the plan again with dunhuang-data sample-patches."
-            )
-        tables[name] = list(csv.DictReader(io.StringIO(text)))
-    return PatchPlan(
-        recipe=recipe_from_json(PlanRecipe, document["recipe"]),
-        pictures_root=Path(document["pictures_root"]),
-        pictures=tuple(_picture_from_row(row) for row in tables["pictures.csv"]),
-        patches=tuple(_patch_from_row(row) for row in tables["patches.csv"]),
-        left_out=tuple(document["left_out"]),
-    )
+    path, again = root / MARKER, "dunhuang-data sample-patches"
+    document = read_document(path, FORMAT, "a patch plan", again, PlanError)
+    with parsed(path, "a patch plan", f"Make it with {again}.", PlanError):
+        recipe = recipe_from_json(PlanRecipe, document["recipe"])
+        rows = {name: _rows(root / name, document["sha256"][name]) for name in TABLES}
+        pictures_root = Path(document["pictures_root"])
+        left_out = tuple(str(one) for one in document["left_out"])
+        pictures = tuple(map(_picture_from_row, rows["pictures.csv"]))
+    known = {picture.id for picture in pictures}
+    patches = []
+    for index, row in enumerate(rows["patches.csv"]):
+        with parsed(root / "patches.csv", f"row {index}", f"Make it with {again}.", PlanError):
+            patches.append(_patch_from_row(row, index, known))
+    return PatchPlan(recipe, pictures_root, pictures, tuple(patches), left_out)
 
 
-def _picture_from_row(row: dict[str, Any]) -> Picture:
-    return Picture(**{**row, "height": int(row["height"]), "width": int(row["width"])})
+def _rows(path: Path, expected: str) -> list[dict[str, str]]:
+    text = path.read_text(encoding="utf-8")
+    if _sha256(text) != expected:
+        raise PlanError(
+            f"Reading the plan {path.parent}: {path.name} is not the table that was written (its "
+            "SHA-256 differs from plan.json). Make the plan again with dunhuang-data "
+            "sample-patches."
+        )
+    return list(csv.DictReader(io.StringIO(text)))
 
 
-def _patch_from_row(row: dict[str, Any]) -> PatchSpec:
+def _picture_from_row(row: dict[str, str]) -> Picture:
+    texts = {column: row[column] for column in ("id", "file", "sha256", "reading")}
+    return Picture(height=int(row["height"]), width=int(row["width"]), **texts)
+
+
+def _patch_from_row(row: dict[str, str], index: int, picture_ids: set[str]) -> PatchSpec:
+    angle_deg = float(row["angle_deg"])
+    if int(row["index"]) != index or row["picture_id"] not in picture_ids:
+        raise ValueError(f"its index is {row['index']}, its picture {row['picture_id']!r}")
+    if row["split"] not in SPLITS or not isfinite(angle_deg):
+        raise ValueError(f"its split is {row['split']!r}, its angle {angle_deg}")
     return PatchSpec(
-        index=int(row["index"]),
+        index=index,
         picture_id=row["picture_id"],
         center_yx=(int(row["center_y"]), int(row["center_x"])),
-        split=row["split"],
-        augmentation=Augmentation(row["flip"] == "1", float(row["angle_deg"])),
+        split=SPLITS[SPLITS.index(row["split"])],
+        augmentation=Augmentation(row["flip"] == "1", angle_deg),
         nearest_px=float(row["nearest_px"]),
     )

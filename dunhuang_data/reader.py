@@ -1,18 +1,21 @@
 """Random access to a built dataset: the trainer's only door. Loads neither torch nor OpenCV."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.manifest import DatasetManifest, read_manifest
-from dunhuang_data.shards import samples_from_stored
+from dunhuang_data.polarity import unpack
+from dunhuang_data.shards import samples_from_stored, schema
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
 
 
 class _Rows(Protocol):
-    def read(self, rows: list[int]) -> dict[str, UInt8Array]: ...
+    def read(self, rows: list[int], names: Sequence[str]) -> dict[str, UInt8Array]: ...
 
 
 class DatasetReader:
@@ -49,6 +52,7 @@ class DatasetReader:
         self._count = self.manifest.samples(split)
         self._rows: _Rows | None = None
         self._pid = -1
+        self._schema = schema(self.patch_size)
         self._check_sizes()
 
     def __len__(self) -> int:
@@ -72,23 +76,27 @@ class DatasetReader:
         DatasetError
             If a row does not exist or its bytes fail their checksum.
         """
-        wanted = [int(row) for row in rows]
+        return samples_from_stored(self._read(rows, [array.name for array in self._schema]))
+
+    def masks(self) -> Iterator[UInt8Array]:
+        """Yield the ``valid`` of every sample in order, (S, S) uint8; no image is read."""
+        for first in range(0, self._count, 256):
+            rows = range(first, min(first + 256, self._count))
+            yield from unpack(self._read(rows, ["valid"])["valid"], self.patch_size)
+
+    def _read(self, rows: Iterable[int], names: Sequence[str]) -> dict[str, UInt8Array]:
+        wanted = [_row_number(row) for row in rows]
         for row in wanted:
             if not 0 <= row < self._count:
                 there = f"rows 0 to {self._count - 1}" if self._count else "no rows"
                 raise DatasetError(f"{self.root}: {self.split} has {there}; {row} was asked for.")
         try:
-            return samples_from_stored(self._open().read(wanted))
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            return self._open().read(wanted, names)
+        except (OSError, OverflowError, ValueError, KeyError, RuntimeError) as error:
             raise DatasetError(
                 f"{self.root}: rows {wanted[:4]}… of {self.split} cannot be read: {error}. "
                 "See what is wrong with dunhuang-data verify, and build the dataset again."
             ) from error
-
-    def masks(self) -> Iterator[UInt8Array]:
-        """Yield the ``valid`` of every sample in order, (S, S) uint8."""
-        for first in range(0, self._count, 64):
-            yield from self.read(range(first, min(first + 64, self._count))).valid
 
     def _open(self) -> _Rows:
         if self._rows is None or self._pid != os.getpid():
@@ -119,3 +127,10 @@ class DatasetReader:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_rows": None}
+
+
+def _row_number(row: int) -> int:
+    """Return a row as int; refuse what only looks like one (3.7, or a mask of bools)."""
+    if isinstance(row, bool | np.bool_) or not isinstance(row, int | np.integer):
+        raise DatasetError(f"{row!r} is no row; rows are whole numbers. For a mask use nonzero().")
+    return int(row)

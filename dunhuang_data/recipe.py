@@ -3,7 +3,7 @@
 Imports nothing heavy: the command line reads its defaults from here before NumPy is loaded.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dunhuang_data.errors import UsageProblem
@@ -113,4 +113,10 @@ class BuildRecipe:
 def recipe_from_json(kind: type, document: dict[str, Any]) -> Any:
     """Rebuild a recipe from its JSON form (lists become tuples)."""
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in document.items()}
+    for field in fields(kind):
+        expected = type(field.default)
+        if field.name in values and type(values[field.name]) is not expected:
+            found = values[field.name]
+            if not (expected is float and isinstance(found, int)):
+                raise TypeError(f"{field.name} is {found!r}, expected {expected.__name__}")
     return kind(**values)

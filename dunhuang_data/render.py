@@ -86,5 +86,6 @@ def _turned(
     column, row = np.meshgrid(np.arange(size), np.arange(size))
     x = matrix[0, 0] * column + matrix[0, 1] * row + matrix[0, 2] + x0
     y = matrix[1, 0] * column + matrix[1, 1] * row + matrix[1, 2] + y0
-    outside = (y < 0) | (y > height - 1) | (x < 0) | (x > width - 1)
+    slack = 1e-6  # px: sines are rounded
+    outside = (y < -slack) | (y > height - 1 + slack) | (x < -slack) | (x > width - 1 + slack)
     return np.asarray(image, dtype=np.uint8), outside.astype(np.uint8)

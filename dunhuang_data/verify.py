@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dunhuang_data.atomic import Progress, no_progress
 from dunhuang_data.errors import DatasetError, DunhuangError
-from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
+from dunhuang_data.manifest import DatasetManifest, Shard, dataset_sha256, read_manifest
 from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, patch_row, read_plan
 from dunhuang_data.reader import DatasetReader
@@ -39,7 +39,7 @@ def verify_dataset(root: Path, progress: Progress = no_progress) -> list[str]:
         plan = read_plan(root / "plan")
     except DunhuangError as error:
         return [str(error)]
-    problems += _split_leaks(plan)
+    problems += [*_incomplete(manifest, plan), *_split_leaks(plan)]
     for split in SPLITS:
         shards = [shard for shard in manifest.shards if shard.split == split]
         if shards:
@@ -64,6 +64,22 @@ def _altered_files(root: Path, manifest: DatasetManifest) -> list[str]:
                 f"{file.path} is not the file that was written ({path.stat().st_size:,} bytes, "
                 f"{file.bytes:,} expected; the SHA-256 differs)."
             )
+    return problems
+
+
+def _incomplete(manifest: DatasetManifest, plan: PatchPlan) -> list[str]:
+    problems = []
+    for split, count in plan.count_by_split().items():
+        if manifest.samples(split) != count:
+            problems.append(f"{split} has {manifest.samples(split)} samples, the plan {count}.")
+    if dataset_sha256(manifest.shards) != manifest.content_sha256:
+        problems.append("dataset.json: content_sha256 is not that of its shards.")
+    listed = {file.path for file in manifest.other_files}
+    problems += [
+        f"dataset.json does not list plan/{name}."
+        for name in ("patches.csv", "pictures.csv", "plan.json")
+        if f"plan/{name}" not in listed
+    ]
     return problems
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -118,32 +119,43 @@ def goes_on_with(line: str) -> Iterator[None]:
         raise Interrupted(f"Interrupted. What was whole is kept; go on with:\n  {line}") from None
 
 
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether this is how torch says so: a RuntimeError on CPU and GPU alike."""
+    texts = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+
+
 def run(group: click.Group, name: str) -> NoReturn:
     """Run a command and leave with its exit code: 0, 1, 2, 3, 4, 5 or 130 (see docs/errors)."""
     verbose = {"-v", "--verbose"} & set(sys.argv[1:]) or os.environ.get("DUNHUANG_VERBOSE")
     try:
         code = group.main(prog_name=name, standalone_mode=False, auto_envvar_prefix="DUNHUANG")
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        say("Interrupted.")
-        code = 130
-    except DunhuangError as error:
+    except (Exception, KeyboardInterrupt) as error:
+        code = _answer(error, name)
         if verbose:
-            raise
-        say(f"Error: {error}")
-        code = error.exit_code
-    except MemoryError:
-        say(
-            "Error: This machine ran out of memory. Use a smaller --batch or --tile, or fewer "
-            "workers."
-        )
-        code = EnvironmentProblem.exit_code
-    except Exception as error:
-        if verbose:
-            raise
-        say(f"Error: unexpected {type(error).__name__}: {error}. This is a fault of {name}; run it")
-        say("again with -v before the command's name and report what it prints.")
-        code = 1
+            traceback.print_exception(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _answer(error: BaseException, name: str) -> int:
+    """Say what went wrong, and return the exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        say("Interrupted.")
+        return Interrupted.exit_code
+    if isinstance(error, DunhuangError):
+        say(f"Error: {error}")
+        return error.exit_code
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        say("Error: The memory did not suffice. Make --batch, --width, --tile, --shard-size or")
+        say("--workers smaller, whichever this command has.")
+        return EnvironmentProblem.exit_code
+    if isinstance(error, OSError) and error.filename:
+        # the core explains what it foresees; a refusal of the system can come from anywhere
+        say(f"Error: {error.filename}: {error.strerror}.")
+        return EnvironmentProblem.exit_code
+    say(f"Error: unexpected {type(error).__name__}: {error}. This is a fault of {name};")
+    say("run it again with -v before the command's name and report what it prints.")
+    return 1

@@ -26,6 +26,14 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise click.BadParameter(f"{path} cannot be read: {error}", ctx, parameter) from error
+    unknown = sorted(set(document) - _tables())
+    if unknown:
+        raise click.BadParameter(
+            f"{path}: unknown tables or keys: {', '.join(unknown)}. A table is named like a "
+            f"command: {', '.join(sorted(_tables()))}",
+            ctx,
+            parameter,
+        )
     command = ctx.info_name or ""
     values = document.get(command, {})
     if not isinstance(values, dict):
@@ -42,6 +50,14 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
             parameter,
         )
     ctx.default_map = {str(known[key].name): value for key, value in values.items()}
+
+
+def _tables() -> set[str]:
+    """Return the names of all commands of both programs."""
+    from dunhuang_cli.data import dunhuang_data
+    from dunhuang_cli.train import dunhuang_train
+
+    return {*dunhuang_data.commands, *dunhuang_train.commands}
 
 
 def _key(parameter: click.Parameter) -> str:
@@ -95,6 +111,22 @@ def write_run_toml(ctx: click.Context, folder: Path) -> None:
     write_text(folder / "run.toml", resolved_toml(ctx))
 
 
+class SeedType(click.ParamType[int]):
+    """A whole number of 64 bits."""
+
+    name = "INTEGER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number < 2**64:
+            self.fail(f"{value!r} is no whole number from 0 to 2**64 - 1", param, ctx)
+        return number
+
+
 class InOrder(click.Group):
     """A group that lists its commands in the order of the work, not of the alphabet."""
 
@@ -114,9 +146,7 @@ config_option = click.option(
 json_option = click.option(
     "--json", is_flag=True, help="Print the result as one JSON document on stdout."
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=0, help="Every draw depends on it."
-)
+seed_option = click.option("--seed", type=SeedType(), default=0, help="Every draw depends on it.")
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Replace an output of this command that is already there."
 )

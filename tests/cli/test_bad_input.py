@@ -14,6 +14,7 @@ import pytest
 from drawings import draw_picture, save_picture, write_pictures
 
 Invoke = Callable[..., Any]
+PIXELS = draw_picture(40, 60, "mask")[..., 0]
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
 
 
@@ -126,7 +127,8 @@ def test_masks_that_are_all_hole(invoke: Invoke, folder: Path) -> None:
     assert invoke("dunhuang-data", *arguments).code == 0
     outcome = invoke("dunhuang-data", "stats", folder / "m", "--figure", folder / "stats.png")
     assert outcome.code == 0
-    assert "-" in outcome.err
+    depth = outcome.err.split("Depth (px)")[1].split("Connected holes")[0]
+    assert "│ masks │     1 │    - │" in depth
 
 
 def test_an_output_below_a_file(invoke: Invoke, folder: Path) -> None:
@@ -280,9 +282,12 @@ class TestTraining:
         base = ("restore", run / "best.safetensors", picture, "--mask", mask, *out)
         check(invoke("dunhuang-train", *base), 2, "Missing option '--white-is'")
         outcome = invoke("dunhuang-train", *base, "--white-is", "hole")
-        check(outcome, 3, "mask is 60 x 40 px", "the picture 40 x 60 px")
+        check(outcome, 3, "mask.png is 60 x 40 px", "wall.png 40 x 60 px")
         assert not (tmp_path / "out").exists()
-        twice = ("restore", run / "best.safetensors", picture, picture, "--mask", mask, *out)
+        both = ("restore", run / "best.safetensors", picture, picture, "--mask")
+        outcome = invoke("dunhuang-train", *both, mask, *out, "--white-is", "hole")
+        check(outcome, 2, "is one mask for 2 pictures. Name a folder")
+        twice = (*both, save_picture(tmp_path / "masks" / "wall.png", PIXELS).parent, *out)
         check(invoke("dunhuang-train", *twice, "--white-is", "hole"), 2, "Several of the pictures")
 
     def test_a_picture_is_never_replaced_by_its_restoration(

@@ -187,6 +187,8 @@ def test_a_run_toml_makes_the_same_again(invoke: Invoke, pictures: Path, tmp_pat
             "unknown keys: per_pictures. Known are: dry-run, flip, ",
         ),
         ("[sample-patches\n", "cannot be read"),
+        ("[sample-patch]\nsize = 3\n", "unknown tables or keys: sample-patch."),
+        ("size = 3\n", "unknown tables or keys: size."),
         ("sample-patches = 3\n", "sample-patches is no table"),
     ],
 )
@@ -234,8 +236,16 @@ def test_an_unexpected_error_is_one_and_says_how_to_report_it(
     outcome = invoke("dunhuang-data", "verify", dataset)
     assert outcome.code == 1
     assert "unexpected ZeroDivisionError: a fault of ours. This is a fault of" in outcome.err
-    with pytest.raises(ZeroDivisionError):
-        invoke("dunhuang-data", "-v", "verify", dataset)
+    assert "Traceback" not in outcome.err
+    outcome = invoke("dunhuang-data", "-v", "verify", dataset)
+    assert outcome.code == 1
+    assert "Traceback" in outcome.err
+
+
+def test_v_changes_no_exit_code(invoke: Invoke, tmp_path: Path) -> None:
+    outcome = invoke("dunhuang-data", "-v", "verify", tmp_path)
+    assert outcome.code == 3
+    assert "Traceback" in outcome.err
 
 
 def test_ctrl_c_ends_with_130_and_the_line_that_goes_on(

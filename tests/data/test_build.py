@@ -19,7 +19,13 @@ import zarr
 
 from drawings import SIZE, TINY_PLAN, write_pictures
 from dunhuang_data.build import build_dataset
-from dunhuang_data.errors import MaskError, OutputError, OutputExistsError, PictureError
+from dunhuang_data.errors import (
+    EnvironmentProblem,
+    MaskError,
+    OutputError,
+    OutputExistsError,
+    PictureError,
+)
 from dunhuang_data.manifest import DatasetManifest, read_manifest
 from dunhuang_data.mask_bank import MaskBank, open_bank, write_bank
 from dunhuang_data.pictures import read_picture
@@ -28,6 +34,7 @@ from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import BuildRecipe, MaskRecipe
 from dunhuang_data.render import render_patch
+from dunhuang_data.shard_jobs import make_shard
 from dunhuang_data.types import SPLITS
 from dunhuang_data.verify import verify_dataset
 
@@ -320,3 +327,98 @@ def test_an_output_below_a_file_is_a_sentence(
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file is a file, not a folder"):
         build_dataset(plan, bank, tmp_path / "file" / "out", BuildRecipe())
+
+
+def test_killed_at_any_rename_it_ends_with_the_same_bytes(
+    dataset: Path, plan_root: Path, bank_root: Path, tmp_path: Path
+) -> None:
+    """Every change a build makes visible is a rename: the process dies just before the n-th."""
+    script = (
+        "import os, signal, sys, pathlib\n"
+        "from dunhuang_data.build import build_dataset\n"
+        "from dunhuang_data.mask_bank import open_bank\n"
+        "from dunhuang_data.plan import read_plan\n"
+        "from dunhuang_data.recipe import BuildRecipe\n"
+        "plan, bank, out = map(pathlib.Path, sys.argv[1:4])\n"
+        "left, count = int(sys.argv[4]), [0]\n"
+        "def dying(rename):\n"
+        "    def maybe(*paths):\n"
+        "        count[0] += 1\n"
+        "        if count[0] == left:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        rename(*paths)\n"
+        "    return maybe\n"
+        "os.replace, os.rename = dying(os.replace), dying(os.rename)\n"
+        "build_dataset(read_plan(plan), open_bank(bank), out, BuildRecipe('zarr', 7))\n"
+        "print(count[0])\n"
+    )
+
+    def build(out: Path, dies_before: int) -> subprocess.CompletedProcess[str]:
+        arguments = [str(plan_root), str(bank_root), str(out), str(dies_before)]
+        command = [sys.executable, "-c", script, *arguments]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    total = int(build(tmp_path / "undisturbed", 0).stdout)
+    assert total > 40  # 8 shards of 3 files and a record, the metadata, the plan, the manifest
+    moments = [1, 2, 5, 17, *range(total - 9, total + 1)]
+    for moment in moments:
+        out = tmp_path / f"out-{moment}"
+        assert build(out, moment).returncode == -signal.SIGKILL
+        assert not out.exists()
+        build_dataset(read_plan(plan_root), open_bank(bank_root), out, BuildRecipe("zarr", 7))
+        assert same_files(out, dataset), moment
+
+
+def test_two_processes_cannot_build_one_dataset(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    out, errors = tmp_path / "out", []
+
+    def build_again(count: int) -> None:
+        try:
+            build_dataset(plan, bank, out, BuildRecipe("zarr", 7))
+        except OutputExistsError as error:
+            errors.append(str(error))
+
+    build_dataset(plan, bank, out, BuildRecipe("zarr", 7), progress=build_again)
+    assert errors
+    assert all("Another process is building" in error for error in errors)
+    assert verify_dataset(out) == []
+
+
+def test_what_appears_at_the_output_meanwhile_is_kept(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def write_there(count: int) -> None:
+        out.mkdir(exist_ok=True)
+        (out / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(OutputExistsError, match="not an output of this command"):
+        build_dataset(plan, bank, out, BuildRecipe("zarr", 7), progress=write_there)
+    assert (out / "thesis.txt").read_text() == "years of work"
+
+
+def test_workers_that_do_not_share_the_disk_are_found(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def elsewhere(*arguments: object) -> object:
+        jobs = arguments[1]
+        for job in jobs:  # type: ignore[attr-defined]
+            yield make_shard(replace(job, building=tmp_path / "elsewhere"))
+
+    monkeypatch.setattr("dunhuang_data.build.run_jobs", elsewhere)
+    with pytest.raises(EnvironmentProblem, match="the workers do not share this disk"):
+        build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_dataset_named_like_a_building_is_left_alone(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    build_dataset(plan, bank, tmp_path / "x.building", BuildRecipe("hdf5", 7))
+    for recipe in (BuildRecipe("hdf5", 7), BuildRecipe("zarr", 7)):
+        with pytest.raises(OutputExistsError, match="is in the way and is no interrupted build"):
+            build_dataset(plan, bank, tmp_path / "x", recipe, overwrite=True)
+    assert verify_dataset(tmp_path / "x.building") == []

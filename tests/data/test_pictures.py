@@ -1,5 +1,6 @@
 """Reading: upright 8-bit sRGB from what archives deliver, or a sentence."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,23 @@ def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
         find_pictures([tmp_path])
     with pytest.raises(PictureError, match="nowhere does not exist"):
         find_pictures([tmp_path / "nowhere"])
+
+
+def test_a_folder_named_twice_is_refused(tmp_path: Path) -> None:
+    save_picture(tmp_path / "cave" / "a.png", PIXELS)
+    with pytest.raises(PictureError, match="named twice and would have the ids 'cave/a' and 'a'"):
+        find_pictures([tmp_path, tmp_path / "cave"])
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png", PIXELS).rename(os.fsdecode(bytes(tmp_path) + b"/\xff.png"))
+    with pytest.raises(PictureError, match="is not UTF-8"):
+        find_pictures([tmp_path])
+
+
+def test_the_first_of_several_pages_is_taken_and_said(tmp_path: Path) -> None:
+    pages = pyvips.Image.new_from_array(np.concatenate([PIXELS, 255 - PIXELS]))
+    pages.write_to_file(str(tmp_path / "a.tif"), page_height=37)
+    picture = identify_pictures([FoundPicture("a", tmp_path / "a.tif")], tmp_path)[0]
+    assert picture.reading == "first of 2 pages"
+    assert np.array_equal(read_picture(tmp_path / "a.tif"), PIXELS)

@@ -108,3 +108,11 @@ def test_a_plan_is_not_overwritten_unasked(tmp_path: Path, pictures: Path) -> No
         write_plan(plan, tmp_path / "plan")
     write_plan(plan, tmp_path / "plan", overwrite=True)
     assert read_plan(tmp_path / "plan") == plan
+
+
+def test_one_file_in_two_splits_is_refused(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "twins", {"niche-4.png": (40, 50)})
+    for name in ("a", "b", "c", "d", "e"):
+        (folder / f"{name}.png").write_bytes((folder / "niche-4.png").read_bytes())
+    with pytest.raises(PlanError, match=r"are the same file, in the splits \w+ and \w+\. Take one"):
+        make_plan([folder], TINY_PLAN)

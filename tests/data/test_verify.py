@@ -68,6 +68,7 @@ def test_content_is_checked_even_if_the_files_hashes_were_forged(
     (copy / "dataset.json").write_text(json.dumps(document))
     problems = verify_dataset(copy)
     assert [problem.split(":")[0] for problem in problems] == [
+        "dataset.json",
         "shard 0 of train",
         "shard 1 of train",
     ]
@@ -90,3 +91,21 @@ def test_a_picture_in_two_splits_is_found(plan_root: Path, bank_root: Path, tmp_
     assert verify_dataset(tmp_path / "shards") == [
         f"picture {patches[row].picture_id!r} has patches in test and train."
     ]
+
+
+@pytest.mark.parametrize(
+    ("forge", "sentence"),
+    [
+        (lambda d: d["shards"].pop(3), "train has 21 samples, the plan 24."),
+        (lambda d: d.update(content_sha256="0" * 64), "content_sha256 is not that of its shards"),
+        (lambda d: d.update(other_files=[]), "does not list plan/patches.csv"),
+    ],
+)
+def test_a_forged_manifest_is_found(
+    dataset: Path, tmp_path: Path, forge: Callable[[dict[str, object]], object], sentence: str
+) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    document = json.loads((copy / "dataset.json").read_text())
+    forge(document)
+    (copy / "dataset.json").write_text(json.dumps(document))
+    assert any(sentence in problem for problem in verify_dataset(copy))

@@ -81,11 +81,13 @@ class Malice:
 
 def test_a_state_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    save_state(tmp_path / "good.pt", {"step": 3, "x": torch.ones(2)})
+    keys = ("model", "optimizer", "best", "log")
+    save_state(tmp_path / "good.pt", {"step": 3, **{key: torch.ones(2) for key in keys}})
+    save_state(tmp_path / "other.pt", {"step": 3})
     assert load_state(tmp_path / "good.pt")["step"] == 3
     torch.save({"step": Malice()}, tmp_path / "evil.pt")
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(Malice()))
-    for name in ("evil.pt", "plain.pt", "gone.pt"):
+    for name in ("evil.pt", "plain.pt", "gone.pt", "other.pt"):
         with pytest.raises(CheckpointError, match=rf"The state .*{name} cannot be read"):
             load_state(tmp_path / name)
     assert not (tmp_path / "pwned").exists()
@@ -96,3 +98,19 @@ def test_equal_weights_are_equal_files(checkpoint: Path, tmp_path: Path) -> None
         torch.manual_seed(0)
         save_weights(tmp_path / f"{number}.safetensors", PartialConvUNet(INFO.model), INFO)
         assert (tmp_path / f"{number}.safetensors").read_bytes() == checkpoint.read_bytes()
+
+
+@pytest.mark.parametrize("header", ["5", "null", "{", '{"format": 1}'])
+def test_a_header_of_another_kind_is_a_sentence(tmp_path: Path, header: str) -> None:
+    save_file({"x": torch.ones(2)}, tmp_path / "x.safetensors", metadata={"dunhuang": header})
+    with pytest.raises(CheckpointError, match=r"x\.safetensors"):
+        load_weights(tmp_path / "x.safetensors")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    model = PartialConvUNet(INFO.model)
+    with torch.no_grad():
+        next(model.parameters())[0] = float("nan")
+    save_weights(tmp_path / "nan.safetensors", model, INFO)
+    with pytest.raises(CheckpointError, match="its weights are not finite numbers"):
+        load_weights(tmp_path / "nan.safetensors")

@@ -29,7 +29,21 @@ def test_eight_bits_round_and_clip_and_keep_the_known() -> None:
     valid[0, :4] = 0
     predicted = np.zeros((4, 6, 3), dtype=np.float32)
     predicted[0, :4, 0] = [-0.5, 1.02, 127.6 / 255, 0.5 / 255 + 1e-4]
-    result = composite_uint8(predicted, picture, valid)
+    result = composite_uint8(predicted, picture, valid, np.ones((4, 6), dtype=bool))
     assert result[0, :4, 0].tolist() == [0, 255, 128, 1]
     assert np.array_equal(result[1:], picture[1:])
     assert np.array_equal(result[0, 4:], picture[0, 4:])
+
+
+def test_what_is_out_of_reach_gets_the_mean_of_the_known() -> None:
+    picture = np.zeros((2, 3, 3), dtype=np.uint8)
+    picture[0] = [10, 20, 31]
+    valid = np.array([[1, 1, 1], [1, 0, 0]], dtype=np.uint8)
+    reached = np.array([[True, True, True], [True, True, False]])
+    result = composite_uint8(np.ones((2, 3, 3), np.float32), picture, valid, reached)
+    assert result[1, 1].tolist() == [255, 255, 255]
+    assert result[1, 2].tolist() == np.rint(np.array([30, 60, 93]) / 4).tolist()
+    nothing = composite_uint8(
+        np.ones((2, 3, 3), np.float32), picture, np.zeros_like(valid), np.zeros((2, 3), dtype=bool)
+    )
+    assert (nothing == 128).all()

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 
+from dunhuang_data.atomic import locked
 from dunhuang_data.errors import (
     CheckpointError,
     DatasetError,
     EnvironmentProblem,
     OutputExistsError,
+    ResumeMismatchError,
 )
 from dunhuang_trainer import loop
 from dunhuang_trainer.checkpoint import load_state, load_weights
@@ -156,7 +158,7 @@ def test_another_dataset_is_refused_on_resuming(dataset: Path, tmp_path: Path) -
     start_run(dataset, out, SMALL, config(2))
     document = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps({**document, "dataset_sha256": "0" * 64}))
-    with pytest.raises(DatasetError, match="is not the dataset this run began with"):
+    with pytest.raises(ResumeMismatchError, match="is not the dataset this run began with"):
         train(out, CPU, lambda row: None)
 
 
@@ -166,14 +168,53 @@ def test_bad_starts_are_sentences(dataset: Path, tmp_path: Path) -> None:
     start_run(dataset, tmp_path / "run", SMALL, config(2))
     with pytest.raises(OutputExistsError):
         start_run(dataset, tmp_path / "run", SMALL, config(2))
-    with pytest.raises(CheckpointError, match="is not a run that can be resumed"):
+    with pytest.raises(
+        CheckpointError, match=r"is not a run that can be resumed: there is no run\.json"
+    ):
         read_run(tmp_path)
-    with pytest.raises(EnvironmentProblem, match="is no device torch knows"):
+    with pytest.raises(EnvironmentProblem, match="gpu0 is none of auto, cpu, cuda and cuda:N"):
         pick_device("gpu0")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_a_sentence() -> None:
-    with pytest.raises(EnvironmentProblem, match=r"--device cuda:1: torch .* sees no GPU here"):
+    with pytest.raises(EnvironmentProblem, match=r"--device cuda:1: torch .* sees 0 GPUs here"):
         pick_device("cuda:1")
     assert pick_device("auto") == CPU
+
+
+def test_weights_that_are_not_finite_are_never_saved(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def poison(model: torch.nn.Module, *arguments: object) -> float:
+        if loop.read_log(out)[-1:] and len(loop.read_log(out)) == 1:
+            with torch.no_grad():
+                next(model.parameters())[0] = float("nan")
+        return 1.0
+
+    out = tmp_path / "run"
+    start_run(dataset, out, SMALL, config(6, validate_every=3))
+    (out / "metrics.jsonl").write_text("")
+    monkeypatch.setattr(loop, "validate", poison)
+    sentence = r"stopped at step 6: the weights are no longer finite\. The checkpoint of step 3"
+    with pytest.raises(CheckpointError, match=sentence):
+        train(out, CPU, lambda row: None)
+    assert load_weights(out / "last.safetensors")[1].step == 3
+    assert load_state(out / "last.state.pt")["step"] == 3
+
+
+def test_killed_before_the_logs_were_written_they_come_back(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "run", config(2, validate_every=1))
+    expected = read_log(tmp_path / "run")
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    train(tmp_path / "run", CPU, lambda row: None)
+    assert read_log(tmp_path / "run") == expected
+
+
+def test_two_processes_cannot_train_one_run(dataset: Path, tmp_path: Path) -> None:
+    start_run(dataset, tmp_path / "run", SMALL, config(2))
+    with (
+        locked(tmp_path / "run", "training in"),
+        pytest.raises(OutputExistsError, match="Another process is training in"),
+    ):
+        train(tmp_path / "run", CPU, lambda row: None)

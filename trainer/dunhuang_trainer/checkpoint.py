@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dunhuang_data.atomic import write_bytes
-from dunhuang_data.errors import CheckpointError
+from dunhuang_data.errors import CheckpointError, UsageProblem
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.model import PartialConvUNet
 
@@ -79,9 +79,14 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
                 )
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         info = _info_from_json(header)
+        if not all_finite(weights):
+            raise ValueError("its weights are not finite numbers")
         model = PartialConvUNet(info.model)
         model.load_state_dict(weights, strict=True)
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        AttributeError, KeyError, OSError, RuntimeError, SafetensorError, TypeError, UsageProblem,
+        ValueError,
+    ) as error:  # fmt: skip
         raise CheckpointError(
             f"The checkpoint {path} cannot be read: {error}. Name a whole .safetensors file that "
             "dunhuang-train wrote, such as RUN/best.safetensors."
@@ -89,10 +94,16 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
     return model.eval(), info
 
 
+def all_finite(weights: dict[str, Tensor]) -> bool:
+    """Whether no number among some weights is NaN or infinite."""
+    return all(bool(torch.isfinite(value).all()) for value in weights.values())
+
+
 def _info_from_json(document: dict[str, Any]) -> CheckpointInfo:
     return CheckpointInfo(
         **{
             **document,
+            "step": int(document["step"]),
             "model": ModelConfig(**document["model"]),
             "train": TrainConfig(**document["train"]),
         }
@@ -121,6 +132,13 @@ def load_state(path: Path) -> dict[str, Any]:
             f"The state {path} cannot be read: {str(error).splitlines()[0]} Start the run anew "
             "with --overwrite, or from its weights with --init-from."
         ) from error
+    if not isinstance(state, dict) or not {"model", "optimizer", "step", "best", "log"} <= set(
+        state
+    ):
+        raise CheckpointError(
+            f"The state {path} cannot be read: it is not one that dunhuang-train wrote. Start the "
+            "run anew with --overwrite, or from its weights with --init-from."
+        )
     return state
 
 

@@ -21,17 +21,26 @@ def composite(predicted: Tensor, image: Tensor, valid: Tensor) -> Tensor:
 
 
 def composite_uint8(
-    predicted: NDArray[np.float32], picture: UInt8Array, valid: UInt8Array
+    predicted: NDArray[np.float32],
+    picture: UInt8Array,
+    valid: UInt8Array,
+    reached: NDArray[np.bool_],
 ) -> UInt8Array:
-    """Composite in 8 bits: known pixels are the picture's, bit for bit.
+    """Composite one picture in 8 bits: known pixels are the picture's, bit for bit.
 
     Parameters
     ----------
-    predicted : (..., H, W, 3) float
+    predicted : (H, W, 3) float
         In [0, 1]; rounded, and clipped to 0 … 255, never wrapped.
-    picture : (..., H, W, 3) uint8
-    valid : (..., H, W) uint8
+    picture : (H, W, 3) uint8
+    valid : (H, W) uint8
         1 = known, 0 = hole.
+    reached : (H, W) bool
+        Where the prediction means anything. Holes elsewhere get the mean colour of the known
+        pixels, mid-grey if none is known.
     """
     filled = np.clip(np.rint(predicted * 255.0), 0, 255).astype(np.uint8)
+    if not reached.all():
+        known = picture[valid == 1]
+        filled[~reached] = np.rint(known.mean(axis=0)).astype(np.uint8) if len(known) else 128
     return np.where(valid[..., None] == 1, picture, filled)

@@ -66,6 +66,8 @@ class TrainConfig:
             raise UsageProblem(
                 f"--batch is {self.batch_size}; batch norm needs at least 2 samples a step."
             )
+        if not 0 <= self.seed < 2**64:
+            raise UsageProblem(f"--seed is {self.seed}; expected a whole number below 2**64.")
         if min(self.steps, self.validate_every) < 1 or not 0 < self.learning_rate < 1:
             raise UsageProblem(
                 f"--steps {self.steps}, --validate-every {self.validate_every} and --lr "

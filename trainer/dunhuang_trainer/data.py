@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,10 +11,8 @@ from torch import Tensor
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.reader import DatasetReader as DatasetReader  # others take it from here
 from dunhuang_data.rng import permutation, rng_for
-from dunhuang_data.types import Samples
+from dunhuang_data.types import Samples, Split
 from dunhuang_trainer.config import ModelConfig
-
-Split = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True, slots=True)

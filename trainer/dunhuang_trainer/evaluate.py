@@ -54,10 +54,10 @@ def predict(model: PartialConvUNet, samples: Samples, device: torch.device) -> U
     """Return the composites of some samples, (B, S, S, 3) uint8, known pixels untouched."""
     batch = to_batch(samples, device)
     with torch.no_grad():
-        predicted = model(batch.target * batch.valid, batch.valid)
-    return composite_uint8(
-        predicted.permute(0, 2, 3, 1).cpu().numpy(), samples.image, samples.valid
-    )
+        outputs = model.predict(batch.target * batch.valid, batch.valid)
+    predicted, reached = (output.permute(0, 2, 3, 1).cpu().numpy() for output in outputs)
+    composites = map(composite_uint8, predicted, samples.image, samples.valid, reached[..., 0] > 0)
+    return np.stack(list(composites))
 
 
 def score(

@@ -3,18 +3,22 @@
 import csv
 import io
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dunhuang_data.atomic import new_folder, write_json, write_text
-from dunhuang_data.errors import CheckpointError, DatasetError, EnvironmentProblem
+from dunhuang_data.atomic import locked, new_folder, write_json, write_text
+from dunhuang_data.documents import parsed, read_document
+from dunhuang_data.errors import CheckpointError, EnvironmentProblem, ResumeMismatchError
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
+    all_finite,
     load_into,
     load_state,
     load_weights,
@@ -33,6 +37,7 @@ from dunhuang_trainer.losses import mse_loss
 from dunhuang_trainer.model import PartialConvUNet
 
 MARKER = "run.json"
+FORMAT = {"name": "dunhuang-run", "version": 1}
 CONTENTS = (MARKER, "run.toml", "*.safetensors", "last.state.pt", "metrics.*", "curve.png")
 LOG_COLUMNS = ("step", "loss", "hole_mse", "val_hole_mse", "learning_rate", "images_per_second")
 
@@ -45,21 +50,32 @@ def pick_device(name: str) -> torch.device:
     Raises
     ------
     EnvironmentProblem
-        If a GPU is asked for and there is none.
+        If it is no such device, or a GPU that is not there.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
+    if found is None:
+        raise EnvironmentProblem(f"--device {name} is none of auto, cpu, cuda and cuda:N.")
+    if name.startswith("cuda") and int(found[1] or 0) >= torch.cuda.device_count():
         raise EnvironmentProblem(
-            f"--device {name}: torch {torch.__version__} sees no GPU here. Use --device cpu, or "
-            "install a torch built for your GPU (see the README)."
+            f"--device {name}: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs "
+            "here. Use --device cpu, or install a torch built for your GPU (see the README)."
         )
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise EnvironmentProblem(
-            f"--device {name} is no device torch knows; use auto, cpu, cuda or cuda:N."
-        ) from error
+    return torch.device(name)
+
+
+def check_batch(dataset: Path, model_config: ModelConfig, config: TrainConfig) -> DatasetReader:
+    """Return the training split, if it holds a batch that the network can take.
+
+    Raises
+    ------
+    DatasetError
+    """
+    reader = open_split(dataset, "train", model_config)
+    if len(reader) < config.batch_size:
+        next(training_batches(reader, config.batch_size, config.seed, 0, 1))  # says what is wrong
+    return reader
 
 
 def start_run(
@@ -80,9 +96,7 @@ def start_run(
     OutputExistsError
         If ``out`` is in use.
     """
-    reader = open_split(dataset, "train", model_config)
-    if len(reader) < config.batch_size:
-        next(training_batches(reader, config.batch_size, config.seed, 0, 1))  # says what is wrong
+    reader = check_batch(dataset, model_config, config)
     torch.manual_seed(config.seed)
     model = PartialConvUNet(model_config)
     if init_from is not None:
@@ -94,7 +108,7 @@ def start_run(
         write_json(
             folder / MARKER,
             {
-                "format": {"name": "dunhuang-run", "version": 1},
+                "format": FORMAT,
                 "model": asdict(model_config),
                 "train": asdict(config),
                 "dataset": str(dataset.resolve()),
@@ -112,15 +126,12 @@ def read_run(out: Path) -> tuple[Path, ModelConfig, TrainConfig, str]:
     CheckpointError
         If the folder is no run.
     """
-    try:
-        document = json.loads((out / MARKER).read_text(encoding="utf-8"))
+    path, again = out / MARKER, "dunhuang-train fit --dataset SHARDS --out RUN"
+    what = "a run that can be resumed"
+    document = read_document(path, FORMAT, what, again, CheckpointError)
+    with parsed(path, what, f"Start one with {again}.", CheckpointError):
         model, train = ModelConfig(**document["model"]), TrainConfig(**document["train"])
-        return Path(document["dataset"]), model, train, document["dataset_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{out} is not a run that can be resumed ({MARKER}: {error}). Start one with "
-            "dunhuang-train fit --dataset SHARDS --out RUN."
-        ) from error
+        return Path(document["dataset"]), model, train, str(document["dataset_sha256"])
 
 
 def train(
@@ -148,17 +159,25 @@ def train(
 
     Raises
     ------
-    DatasetError
+    ResumeMismatchError
         If the dataset is not the one the run began with.
     CheckpointError
         If the loss is no longer finite, with step and value. The last checkpoint stays.
     """
+    read_run(out)  # says so if it is none
+    with locked(out, "training in"):
+        return _train(out, device, report, moved_to)
+
+
+def _train(
+    out: Path, device: torch.device, report: Report, moved_to: Path | None
+) -> dict[str, float]:
     dataset, model_config, config, dataset_sha256 = read_run(out)
     dataset = moved_to or dataset
     training = open_split(dataset, "train", model_config)
     validation = open_split(dataset, "val", model_config)
     if training.manifest.content_sha256 != dataset_sha256:
-        raise DatasetError(
+        raise ResumeMismatchError(
             f"{dataset} is not the dataset this run began with (its content hash differs). Put "
             "the old one back, or start a new run."
         )
@@ -168,6 +187,8 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     optimizer.load_state_dict(state["optimizer"])
     best, log = float(state["best"]), list(state["log"])
+    if log:
+        write_logs(out, log)  # an earlier run may have been killed between state and logs
     info = CheckpointInfo(model_config, config, 0, dataset_sha256, training.patch_size, {})
     row: dict[str, float] = log[-1] if log else {}
     losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
@@ -181,11 +202,8 @@ def train(
         predicted = model(batch.target * batch.valid, batch.valid)
         parts = mse_loss(predicted, batch.target, batch.valid, batch.damage)
         loss = float(parts.total.detach())
-        if loss != loss or loss == float("inf"):
-            raise CheckpointError(
-                f"Training stopped at step {step}: the loss is {loss}. The checkpoint of step "
-                f"{int(row.get('step', 0))} is kept in {out}. Try a smaller --lr."
-            )
+        if not isfinite(loss):
+            raise _not_finite(out, step, f"the loss is {loss}", log)
         optimizer.zero_grad(set_to_none=True)
         parts.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -193,14 +211,17 @@ def train(
         report({"step": step, "loss": loss})
 
         if step % config.validate_every == 0 or step == config.steps:
-            count = images / config.batch_size
+            seconds, count = time.perf_counter() - since, images / config.batch_size
+            score = validate(model, validation, config.batch_size, device)
+            if not all_finite(model.state_dict()) or (len(validation) and not isfinite(score)):
+                raise _not_finite(out, step, "the weights are no longer finite", log)
             row = {
                 "step": step,
                 "loss": losses / count,
                 "hole_mse": 255**2 * holes / count,
-                "val_hole_mse": validate(model, validation, config.batch_size, device),
+                "val_hole_mse": score,
                 "learning_rate": config.learning_rate,
-                "images_per_second": images / (time.perf_counter() - since),
+                "images_per_second": images / seconds,
             }
             log.append(row)
             scores = {key: value for key, value in row.items() if key.startswith("val_")}
@@ -215,6 +236,14 @@ def train(
             model.train()
             losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
     return row
+
+
+def _not_finite(out: Path, step: int, what: str, log: list[dict[str, float]]) -> CheckpointError:
+    kept = int(log[-1]["step"]) if log else 0
+    return CheckpointError(
+        f"Training stopped at step {step}: {what}. The checkpoint of step {kept} is kept in {out}. "
+        "Try a smaller --lr."
+    )
 
 
 def _state(

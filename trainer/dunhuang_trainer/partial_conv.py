@@ -77,8 +77,9 @@ class PartialConv2d(nn.Module):
         y : (B, C2, H2, W2) float
         valid : (B, 1, H2, W2) float
         """
-        known = valid[:, :1] if len(self.plane_channels) == 1 else self._per_channel(valid)
-        y = self.conv(x * known)
+        halves = torch.split(x, list(self.plane_channels), dim=1)
+        known = [half * valid[:, row : row + 1] for row, half in enumerate(halves)]
+        y = self.conv(torch.cat(known, dim=1) if len(known) > 1 else known[0])
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
             # counts are whole numbers below 2**24, so float32 holds them exactly
             count = F.conv2d(
@@ -94,11 +95,3 @@ class PartialConv2d(nn.Module):
         if self.bias is not None:
             y = y + self.bias.view(1, -1, 1, 1) * updated
         return y, updated
-
-    def _per_channel(self, valid: Tensor) -> Tensor:
-        """Return (B, C, H, W): each plane repeated for the channels it speaks for."""
-        planes = [
-            valid[:, row : row + 1].expand(-1, channels, -1, -1)
-            for row, channels in enumerate(self.plane_channels)
-        ]
-        return torch.cat(planes, dim=1)

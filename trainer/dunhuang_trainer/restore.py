@@ -51,6 +51,10 @@ def restore_picture(
     UsageProblem
         If tiles do not overlap sensibly.
     """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"picture is {picture.dtype} {picture.shape}, expected uint8 (H, W, 3)")
+    if valid.dtype != np.uint8 or valid.max(initial=0) > 1:
+        raise ValueError("valid must be uint8 of 1 = known and 0 = hole, nothing else")
     if valid.shape != picture.shape[:2]:
         raise PictureError(
             f"The mask is {valid.shape[0]} x {valid.shape[1]} px (height x width), the picture "
@@ -79,21 +83,26 @@ def restore_picture(
             blended[window] += weight * predicted
             weights[window] += weight
     blended /= np.maximum(weights, np.finfo(np.float32).tiny)
-    out_of_reach = (valid == 0) & (weights[..., 0] == 0)
-    blended[out_of_reach] = picture[valid == 1].mean(axis=0) / 255
-    return composite_uint8(blended, picture, valid), out_of_reach
+    reached = (valid == 1) | (weights[..., 0] > 0)
+    return composite_uint8(blended, picture, valid, reached), ~reached
 
 
 def _tiles(length: int, tile: int, overlap: int) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Yield (start, stop, weight along the axis); ramps fall over the overlap, never to zero."""
-    step = tile - overlap
-    starts = range(0, max(1, length - overlap), step)
-    for start in starts:
-        stop = min(start + tile, length)
+    """Yield (start, stop, weight along the axis): evenly, at least ``overlap`` in common.
+
+    The weights rise and fall over what neighbours have in common, never to zero.
+    """
+    count = max(1, -(-(length - overlap) // (tile - overlap)))
+    starts = np.rint(np.linspace(0, max(0, length - tile), count)).astype(int).tolist()
+    stops = [min(start + tile, length) for start in starts]
+    for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
         place = np.arange(start, stop, dtype=np.float32)
-        rising = np.ones_like(place) if start == 0 else (place - start + 1) / (overlap + 1)
-        falling = np.ones_like(place) if stop == length else (stop - place) / (overlap + 1)
-        yield start, stop, np.minimum(1, np.minimum(rising, falling))
+        weight = np.ones_like(place)
+        if number > 0:
+            weight = np.minimum(weight, (place - start + 1) / (stops[number - 1] - start + 1))
+        if number < count - 1:
+            weight = np.minimum(weight, (stop - place) / (stop - starts[number + 1] + 1))
+        yield start, stop, weight
 
 
 def _predict(

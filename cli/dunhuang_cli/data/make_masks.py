@@ -48,7 +48,7 @@ def make_masks(
     Each step of a walk goes to one of the four neighbours; what it visits becomes a hole. Mask i
     depends on the seed, i, --steps and --size alone: a larger --count begins with the same masks.
     """
-    from dunhuang_data.atomic import refuse_existing, refuse_existing_file
+    from dunhuang_data.atomic import refuse_existing, refuse_existing_png
     from dunhuang_data.figures import mask_sheet
     from dunhuang_data.mask_bank import CONTENTS, make_mask, open_bank, write_bank
     from dunhuang_data.pictures import write_picture
@@ -58,7 +58,7 @@ def make_masks(
     recipe = MaskRecipe(size, steps, count, seed)
     refuse_existing(out, CONTENTS, overwrite)
     if sheet is not None:
-        refuse_existing_file(sheet, overwrite)
+        refuse_existing_png(sheet, overwrite)
     packed_bytes = count * size[0] * -(-size[1] // 8)
     ratios = [hole_ratio(make_mask(recipe, index)) for index in range(min(count, 100))]
     mean = sum(ratios) / len(ratios)

@@ -23,7 +23,7 @@ def preview(dataset: Path, out: Path, split: str, count: int, overwrite: bool, j
 
     One a row: target, mask (white = known) and masked image. A wrong polarity is seen at once.
     """
-    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.errors import DatasetError
     from dunhuang_data.figures import sample_sheet
     from dunhuang_data.pictures import write_picture
@@ -33,7 +33,7 @@ def preview(dataset: Path, out: Path, split: str, count: int, overwrite: bool, j
     reader = DatasetReader(dataset, SPLITS[["train", "val", "test"].index(split)])
     if len(reader) == 0:
         raise DatasetError(f"{dataset} has no sample in {split}; choose another --split.")
-    refuse_existing_file(out, overwrite)
+    refuse_existing_png(out, overwrite)
     shown = min(count, len(reader))
     rows = [place * len(reader) // shown for place in range(shown)]  # evenly over the split
     write_picture(out, sample_sheet(reader.read(rows), [f"{split} row {row}" for row in rows]))

@@ -67,7 +67,7 @@ def sample_patches(
     plan says where each patch lies, in which split its picture is, and how it will be flipped and
     turned (patches of the training split only), so that it can be looked at first.
     """
-    from dunhuang_data.atomic import refuse_existing, refuse_existing_file
+    from dunhuang_data.atomic import refuse_existing, refuse_existing_png
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import CONTENTS, make_plan, write_plan
 
@@ -78,7 +78,7 @@ def sample_patches(
     drawings = [] if overlay is None else [overlay / f"{one.id}.png" for one in plan.pictures]
     inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     for drawing in drawings:
-        refuse_existing_file(drawing, overwrite, inputs)
+        refuse_existing_png(drawing, overwrite, inputs)
     for sentence in plan.left_out:
         console.say(f"Left out: {sentence}")
     _show_plan(plan)
@@ -98,6 +98,7 @@ def sample_patches(
 
 
 def _show_plan(plan: "PatchPlan") -> None:
+    from dunhuang_data.plan import coverage_by_picture
     from dunhuang_data.splits import first_seed_that_fills
 
     counts, size = plan.count_by_split(), plan.recipe.patch_size
@@ -107,6 +108,11 @@ def _show_plan(plan: "PatchPlan") -> None:
     sample_bytes = 3 * size**2 + 2 * size * -(-size // 8)
     total = console.size(sample_bytes * len(plan.patches))
     console.say(f"{len(plan.patches)} patches; the dataset will take {total}.")
+    shares = [covered for _, covered in coverage_by_picture(plan)]
+    console.say(
+        f"The patches cover {sum(shares) / len(shares):.1%} of a picture on average, "
+        f"{min(shares):.1%} of the least covered one."
+    )
     empty = [
         name
         for name, share in zip(counts, plan.recipe.split, strict=True)
@@ -126,9 +132,10 @@ def _draw_overlays(plan: "PatchPlan", drawings: list[Path]) -> None:
     from dunhuang_data.figures import plan_overlay
     from dunhuang_data.pictures import read_picture, write_picture
 
+    by_picture = plan.patches_by_picture()
     with console.progress(len(drawings), "drawing overlays") as progress:
         for picture, drawing in zip(plan.pictures, drawings, strict=True):
-            patches = [patch for patch in plan.patches if patch.picture_id == picture.id]
+            patches = by_picture[picture.id]
             pixels = read_picture(plan.pictures_root / picture.file)
             write_picture(drawing, plan_overlay(pixels, patches, plan.recipe.patch_size))
             progress(1)

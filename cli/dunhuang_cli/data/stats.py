@@ -25,11 +25,11 @@ def stats(source: Path, figure: Path | None, overwrite: bool, json: bool) -> Non
     known one, stands beside the hole ratio, because ratio is not difficulty: thin lace is filled
     easily, a thick stain is not.
     """
-    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.figures import save_figure, stats_figure
 
     if figure is not None:
-        refuse_existing_file(figure, overwrite)
+        refuse_existing_png(figure, overwrite)
     groups = _measured(source)
     documents = {name: one.summary() for name, one in groups.items()}
     for title, key in (

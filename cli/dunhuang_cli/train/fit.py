@@ -1,6 +1,7 @@
 """``fit``: train, or go on training."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -36,9 +37,11 @@ EPOCHS = 15  # the seed project's pretraining
 @click.option(
     "--levels", default=MODEL.levels, help="Halvings; patches must be a multiple of 2**levels px."
 )
-@click.option("--batch", default=32, help="Samples per step.")
-@click.option("--epochs", default=EPOCHS, help="Passes over the training split.")
-@click.option("--steps", type=int, help="Optimiser updates; instead of --epochs.")
+@click.option("--batch", type=click.IntRange(2), default=32, help="Samples per step.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=EPOCHS, help="Passes over the training split."
+)
+@click.option("--steps", type=click.IntRange(1), help="Optimiser updates; instead of --epochs.")
 @click.option(
     "--lr",
     type=float,
@@ -50,7 +53,7 @@ EPOCHS = 15  # the seed project's pretraining
 )
 @click.option(
     "--validate-every",
-    type=int,
+    type=click.IntRange(1),
     help="Steps between validations and checkpoints.  [default: ten times a run]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, where it stopped.")
@@ -85,6 +88,7 @@ def fit(
     RUN/last.state.pt (to resume), metrics.jsonl, metrics.csv and curve.png.
     """
     require_torch()
+    from dunhuang_data.atomic import refuse_existing
     from dunhuang_data.errors import OutputExistsError
     from dunhuang_trainer import loop
     from dunhuang_trainer.model import PartialConvUNet
@@ -96,23 +100,28 @@ def fit(
     else:
         if dataset is None:
             raise click.UsageError("Missing option '--dataset', the folder to train on.", ctx)
+        if steps is not None and _given(ctx, "epochs"):
+            raise click.UsageError("--steps and --epochs both say how long; give one.", ctx)
+        if (out / loop.MARKER).is_file() and not overwrite:
+            raise OutputExistsError(
+                f"{out} already holds a run. Go on with it (--resume), replace it (--overwrite), "
+                "or choose another -o."
+            )
+        inputs = [one for one in (dataset, init_from) if one is not None]
+        refuse_existing(out, loop.CONTENTS, overwrite, inputs)
         model_config = _model_config(ctx, width, levels, init_from)
         count = _training_samples(dataset, model_config)
         total = steps if steps is not None else steps_for_epochs(epochs, count, batch)
         rate = FINETUNE_LEARNING_RATE if init_from else PRETRAIN_LEARNING_RATE
         every = validate_every if validate_every is not None else max(1, total // 10)
         config = TrainConfig(total, batch, lr if lr is not None else rate, every, seed)
+        loop.check_batch(dataset, model_config, config)
     if dry_run:
         count = PartialConvUNet(model_config).parameter_count()
         console.say(f"Would train {count:,} parameters for {config.steps} steps on {chosen}.")
         console.result({"run": str(out), "parameters": count, "steps": config.steps}, json)
         return
     if not resume and dataset is not None:
-        if (out / loop.MARKER).is_file() and not overwrite:
-            raise OutputExistsError(
-                f"{out} already holds a run. Go on with it (--resume), replace it (--overwrite), "
-                "or choose another -o."
-            )
         loop.start_run(dataset, out, model_config, config, init_from=init_from, overwrite=overwrite)
         write_run_toml(ctx, out)
     console.say(
@@ -127,14 +136,17 @@ def _refuse_settings(ctx: click.Context) -> None:
     """Refuse options that would change a run that is resumed."""
     allowed = {"out", "dataset", "device", "resume", "dry_run", "json"}
     for parameter in ctx.command.params:
-        source = ctx.get_parameter_source(str(parameter.name))
-        given = source is click.core.ParameterSource.COMMANDLINE
-        if given and parameter.name not in allowed:
+        if parameter.name not in allowed and _given(ctx, str(parameter.name)):
             raise click.UsageError(
                 f"{parameter.opts[-1]} cannot be given with --resume: a run keeps the settings it "
                 "was started with. Start another run for other settings.",
                 ctx,
             )
+
+
+def _given(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def _model_config(
@@ -185,8 +197,9 @@ def _train(out: Path, config: TrainConfig, device: Any, dataset: Path | None) ->
             advance(1)
 
     done = int(load_state(out / "last.state.pt")["step"])
+    moved = f" --dataset {quote(str(dataset))}" if dataset is not None else ""
     with (
-        console.goes_on_with(f"dunhuang-train fit --resume -o {out}"),
+        console.goes_on_with(f"dunhuang-train fit --resume -o {quote(str(out))}{moved}"),
         console.progress(config.steps - done, "training") as advance,
     ):
         return loop.train(out, device, report, dataset)

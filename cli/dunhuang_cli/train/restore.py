@@ -59,9 +59,9 @@ def restore(
     Known pixels are those of the picture as read (upright, 8-bit sRGB), bit for bit.
     """
     require_torch()
-    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.errors import UsageProblem
-    from dunhuang_data.mask_files import mask_of, read_mask
+    from dunhuang_data.mask_files import check_sizes, mask_of, read_mask
     from dunhuang_data.pictures import read_picture, write_picture
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_trainer.checkpoint import load_weights
@@ -69,16 +69,21 @@ def restore(
     from dunhuang_trainer.loop import pick_device
     from dunhuang_trainer.restore import restore_picture
 
+    if len(pictures) > 1 and not mask.is_dir():
+        raise UsageProblem(
+            f"{mask} is one mask for {len(pictures)} pictures. Name a folder with a mask for each, "
+            "of the picture's name."
+        )
     pairs = [(picture, mask_of(picture, mask), out / f"{picture.stem}.png") for picture in pictures]
-    names = [target for _, _, target in pairs]
-    twice = sorted({str(target) for target in names if names.count(target) > 1})
+    names = [name for _, _, target in pairs for name in _written(target, compare)]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
     if twice:
         raise UsageProblem(f"Several of the pictures would be restored as {twice[0]}.")
     inputs = [file for picture, mask_file, _ in pairs for file in (picture, mask_file)]
-    for _, _, target in pairs:
-        refuse_existing_file(target, overwrite, inputs)
-        if compare:
-            refuse_existing_file(_compared(target), overwrite, inputs)
+    for name in names:
+        refuse_existing_png(name, overwrite, inputs)
+    for picture, mask_file, _ in pairs:
+        check_sizes(picture, mask_file)
     chosen = pick_device(device)
     model, _ = load_weights(checkpoint)
     model.to(chosen)
@@ -102,7 +107,7 @@ def restore(
             write_picture(target, filled)
             if compare:
                 sheet = restoration_sheet(pixels, valid, filled)
-                write_picture(_compared(target), sheet)
+                write_picture(_written(target, compare)[1], sheet)
             restored.append({"picture": str(picture), "restored": str(target),
                              "hole_ratio": hole_ratio(valid),
                              "out_of_reach_px": int(out_of_reach.sum())})  # fmt: skip
@@ -110,5 +115,6 @@ def restore(
     console.result({"restored": restored}, json, "\n".join(str(one) for _, _, one in pairs))
 
 
-def _compared(target: Path) -> Path:
-    return target.with_name(f"{target.stem}-compare.png")
+def _written(target: Path, compare: bool) -> list[Path]:
+    """Return the files that one picture becomes."""
+    return [target, target.with_name(f"{target.stem}-compare.png")] if compare else [target]
