@@ -212,7 +212,7 @@ def _finish(
     with explained(building):
         shutil.rmtree(building / "plan", ignore_errors=True)
         for leftover in list(building.rglob(".*.partial-*")):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
     write_plan(replace(plan, pictures_root=Path()), building / "plan")
     names = [*files, *(f"plan/{path.name}" for path in (building / "plan").iterdir())]
     write_manifest(
