@@ -57,7 +57,8 @@ def explained(path: Path, every: bool = False) -> Iterator[None]:
         reason = f"{file} is a file, not a folder" if file else error.strerror or str(error)
         raise OutputError(
             f"Could not write {path}: {reason}. Nothing was left under its final name. "
-            "Make room or permission there, or choose another place with -o, and run it again."
+            "Make room or permission there, or choose another place with -o, and run it again "
+            "(with --overwrite where another part of the output is already there)."
         ) from error
 
 
@@ -89,7 +90,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Libraries that write files by themselves hide why the system refused; let them write to memory.
     """
-    with new_file(path) as temporary:
+    with new_file(path) as temporary, explained(path, every=True):
         temporary.write_bytes(data)
 
 
@@ -212,16 +213,25 @@ def new_folder(
     try:
         with explained(out, every=True):
             final.parent.mkdir(parents=True, exist_ok=True)
+            _sweep_abandoned(final)
             prefix = f".{final.name}.partial-"
             staging = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
             staging.chmod(0o777 & ~_umask())
-        with explained(out):
+        with explained(out), locked(staging, "writing"):
             yield staging
             refuse_existing(out, contents, overwrite, inputs)
             replace_folder(staging, final)
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sweep_abandoned(final: Path) -> None:
+    """Delete the hidden folders that killed processes left; a living one holds its own locked."""
+    for folder in final.parent.glob(f".{final.name}.partial-*"):
+        if folder.is_dir():
+            with suppress(OutputExistsError), locked(folder, "writing"):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -8,7 +8,8 @@ record beside it says that it is whole. A killed build, run again, continues.
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def build_dataset(
     final = out.resolve()
     building = final.with_name(f"{final.name}.building")
     _start_or_continue(building, build_id, overwrite)
-    with locked(building, "building"):
+    with locked(building, "building"), _gone_if_empty(building):
         if not (building / MARKER).is_file():
             jobs = shard_jobs(plan, bank, recipe, building)
             _finish(building, plan, recipe, build_id, _pour(jobs, workers, scheduler, progress))
@@ -100,6 +101,21 @@ def build_dataset(
             replace_folder(building, final)
             (final / BUILD_MARKER).unlink()
     return read_manifest(out)
+
+
+@contextmanager
+def _gone_if_empty(building: Path) -> Iterator[None]:
+    """If nothing comes of a build, not even one whole shard, leave no folder either."""
+    try:
+        yield
+    except BaseException:
+        if (
+            building.exists()
+            and not (building / STATE).exists()
+            and not (building / MARKER).exists()
+        ):
+            shutil.rmtree(building, ignore_errors=True)
+        raise
 
 
 def _pour(

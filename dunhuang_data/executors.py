@@ -90,5 +90,12 @@ def _dask(
             f"No Dask scheduler answered at {scheduler}: {error}. Start one with dask scheduler."
         ) from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=30)
+        except TimeoutError as error:
+            raise EnvironmentProblem(
+                f"The Dask scheduler at {scheduler} has no workers (30 s waited). Start one with "
+                f"dask worker {scheduler}."
+            ) from error
         for future in as_completed(client.map(function, jobs, pure=False)):
             yield future.result()

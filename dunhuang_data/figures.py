@@ -136,7 +136,7 @@ def mask_sheet(masks: Sequence[UInt8Array], columns: int = 8, side_px: int = 128
     """
     ordered = sorted(masks, key=hole_ratio)
     cells = [valid_as_picture(_thumbnail(valid, side_px)) for valid in ordered]
-    labels = [f"{hole_ratio(valid):.3f}" for valid in ordered]
+    labels = [f"hole ratio {hole_ratio(valid):.3f}" for valid in ordered]
     starts = range(0, len(cells), columns)
     return montage(
         [cells[first : first + columns] for first in starts],
@@ -162,17 +162,23 @@ def sample_sheet(samples: Samples, titles: Sequence[str]) -> UInt8Array:
 def stats_figure(groups: dict[str, MaskStats]) -> "Figure":
     """Plot hole ratio, depth and hole frequency of one or more sets of masks, one row each."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(12, 3.4 * len(groups)), layout="constrained")
     axes = figure.subplots(len(groups), 3, squeeze=False)
-    for row, (name, stats) in zip(axes, groups.items(), strict=True):
+    # one scale for all rows, so that they can be compared by eye
+    depths = [one.depth_px[np.isfinite(one.depth_px)] for one in groups.values()]
+    deepest = max([1.0, *(float(depth.max()) for depth in depths if len(depth))])
+    most = max(float(one.hole_frequency.max()) for one in groups.values())
+    for row, depth, (name, stats) in zip(axes, depths, groups.items(), strict=True):
         row[0].hist(stats.hole_ratio, bins=np.linspace(0, 1, 41).tolist(), color="#4477aa")
         row[0].set(xlabel="hole ratio", ylabel="masks", title=f"{name}: {len(stats)} masks")
-        depth = stats.depth_px[np.isfinite(stats.depth_px)]
-        row[1].hist(depth, bins=30, color="#aa7744")
+        row[1].hist(depth, bins=np.linspace(0, deepest, 41).tolist(), color="#aa7744")
         row[1].set(xlabel="depth: mean distance to the nearest known pixel (px)", ylabel="masks")
-        row[1].set_title(f"median {np.median(depth):.1f} px" if len(depth) else "no holes")
-        shown = row[2].imshow(stats.hole_frequency, vmin=0, cmap="viridis")
+        row[1].set_title(f"median {np.median(depth):.1f} px" if len(depth) else "no depth")
+        for axis in row[:2]:
+            axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+        shown = row[2].imshow(stats.hole_frequency, vmin=0, vmax=most, cmap="viridis")
         row[2].set(title="how often each pixel is a hole", xlabel="x (px)", ylabel="y (px)")
         figure.colorbar(shown, ax=row[2], label="share of masks")
     return figure

@@ -3,9 +3,12 @@
 Chunk = one sample, no compression, every chunk guarded by Fletcher-32.
 """
 
+import gc
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import h5py
@@ -13,6 +16,25 @@ import numpy as np
 
 from dunhuang_data.shards import schema
 from dunhuang_data.types import UInt8Array
+
+_ONE_AT_A_TIME = Lock()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep other threads and the garbage collector out.
+
+    Where HDF5 puts its metadata depends on when objects are closed, and that must not depend on
+    what else the process does: the same samples, the same bytes.
+    """
+    with _ONE_AT_A_TIME:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collecting:
+                gc.enable()
 
 
 def _path(split: str, number: int) -> str:
@@ -27,7 +49,7 @@ def encode_shard(
     See `dunhuang_data.format_zarr.encode_shard`.
     """
     contents = io.BytesIO()
-    with h5py.File(contents, "w") as file:
+    with _undisturbed(), h5py.File(contents, "w") as file:
         file.attrs["split"] = split
         file.attrs["first_row"] = number * shard_size
         file.attrs["rows_in_split"] = total

@@ -7,6 +7,8 @@ from dunhuang_data.pictures import picture_size, pictures_below, read_grey
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.types import UInt8Array
 
+MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
+
 
 def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
     """Read a mask made by another program and threshold it once, at half of white.
@@ -29,10 +31,15 @@ def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
     Raises
     ------
     PictureError
-        If the file is no picture.
+        If the file is no picture, or more than half of it is grey.
     """
     grey = read_grey(path)
     grey_share = float(((grey > 2) & (grey < 253)).mean())
+    if grey_share > MOST_GREY:
+        raise PictureError(
+            f"{path} is no mask: {grey_share:.0%} of its pixels are neither black nor white. "
+            "Export the holes alone, in black and white."
+        )
     return valid_from_grey(grey, white_is), grey_share
 
 

@@ -5,6 +5,7 @@ sixteen bits become eight. What cannot be known is refused with a sentence, neve
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,16 +97,25 @@ def _refuse_unprintable(path: Path) -> None:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """List the picture files of a folder, all levels, hidden ones left out, in order."""
+    """List the picture files of a folder, all levels, hidden ones left out, in order.
 
-    def hidden(path: Path) -> bool:
-        return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    Raises
+    ------
+    PictureError
+        If the system does not let a folder be read.
+    """
 
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not hidden(path) and path.is_file()
-    )
+    def refuse(error: OSError) -> None:
+        raise PictureError(
+            f"Could not look into {error.filename}: {error.strerror}. Give yourself the permission "
+            "to read it, or move it away."
+        )
+
+    found = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(place) / name for name in names if not name.startswith(".")]
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def identify_picture(found: FoundPicture, root: Path) -> Picture:
@@ -253,7 +263,12 @@ class _decoding:
         self.path = path
 
     def __enter__(self) -> None:
-        pass
+        if self.path.is_dir():
+            raise PictureError(f"Could not read {self.path}: it is a folder. Name picture files.")
+        if not self.path.exists():
+            raise PictureError(f"Could not read {self.path}: it does not exist.")
+        if not os.access(self.path, os.R_OK):
+            raise PictureError(f"Could not read {self.path}: Permission denied.")
 
     def __exit__(self, kind: type | None, error: BaseException | None, _trace: object) -> None:
         import pyvips
@@ -273,16 +288,16 @@ def _open_srgb(path: Path, access: str) -> tuple["pyvips.Image", str]:
     """Open a picture as 8-bit sRGB, and say in words what that took."""
     import pyvips
 
-    image: Any = pyvips.Image.new_from_file(str(path), access=access, fail_on="error")
+    image: Any = pyvips.Image.new_from_file(str(path), access=access, fail_on="warning")
     steps: list[str] = []
     if image.get_typeof("orientation") and image.get("orientation") > 1:
         steps.append(f"orientation {image.get('orientation')} applied")
         if access == "sequential":  # a turned picture is not read top to bottom
-            image = pyvips.Image.new_from_file(str(path), access="random", fail_on="error")
+            image = pyvips.Image.new_from_file(str(path), access="random", fail_on="warning")
         image = image.autorot()
     if image.hasalpha():
         opaque = 65535 if image.format == "ushort" else 255
-        alpha = pyvips.Image.new_from_file(str(path), fail_on="error")[image.bands - 1]
+        alpha = pyvips.Image.new_from_file(str(path), fail_on="warning")[image.bands - 1]
         if alpha.min() < opaque:
             raise PictureError(
                 f"{path} has transparent pixels, and what they show is not known. Save it without "

@@ -135,6 +135,6 @@ def demo(out: Path, steps: int, overwrite: bool) -> None:
 
     It takes about two minutes on two cores and says where to look.
 
-    Needs the extras: pip install 'dunhuang-data[demo,train]'.
+    Needs two extras: pip install 'dunhuang-data[demo,train]', or -e '.[demo,train]' in a clone.
     """
     run_demo(out, steps, overwrite)

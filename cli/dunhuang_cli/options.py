@@ -14,6 +14,7 @@ import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+ORIGINS = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment", "DEFAULT_MAP": "--config"}
 FILE = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
@@ -49,6 +50,12 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
             ctx,
             parameter,
         )
+    for key, value in values.items():
+        whole = isinstance(known[key].type, click.types.IntParamType | SeedType)
+        if whole and type(value) is not int:
+            raise click.BadParameter(
+                f"{path}: {key} is {value!r}; expected a whole number", ctx, parameter
+            )
     ctx.default_map = {str(known[key].name): value for key, value in values.items()}
 
 
@@ -85,7 +92,7 @@ def resolved_toml(ctx: click.Context) -> str:
         value = ctx.params.get(str(parameter.name))
         source = ctx.get_parameter_source(str(parameter.name))
         if value is not None and _key(parameter) not in ("json", "dry-run", "overwrite", "resume"):
-            origin = source.name.lower().replace("_", " ") if source else "default"
+            origin = ORIGINS.get(source.name if source else "", "default")
             shown = _toml_value(value, "x" if isinstance(parameter.type, ShapeType) else ",")
             lines.append(f"{_key(parameter)} = {shown}  # {origin}")
     return "\n".join(lines) + "\n"
@@ -167,7 +174,8 @@ def require_torch() -> None:
     if missing:
         raise EnvironmentProblem(
             f"dunhuang-train needs {' and '.join(missing)}, which the base installation leaves "
-            "out. Install with: pip install 'dunhuang-data[train]'"
+            "out. Install with: pip install 'dunhuang-data[train]' (in a clone: pip install -e "
+            "'.[train]')"
         )
 
 

@@ -160,8 +160,8 @@ def test_precedence_is_line_then_environment_then_file_then_default(
     written = (tmp_path / "line" / "run.toml").read_text()
     values = tomllib.loads(written)["sample-patches"]
     assert (values["per-picture"], values["size"], values["split"]) == (5, 32, "0.4,0.3,0.3")
-    assert "per-picture = 5  # commandline" in written
-    assert "size = 32  # default map" in written
+    assert "per-picture = 5  # command line" in written
+    assert "size = 32  # --config" in written
 
 
 def test_a_run_toml_makes_the_same_again(invoke: Invoke, pictures: Path, tmp_path: Path) -> None:
@@ -189,6 +189,8 @@ def test_a_run_toml_makes_the_same_again(invoke: Invoke, pictures: Path, tmp_pat
         ("[sample-patches\n", "cannot be read"),
         ("[sample-patch]\nsize = 3\n", "unknown tables or keys: sample-patch."),
         ("size = 3\n", "unknown tables or keys: size."),
+        ("[sample-patches]\nsize = 1.5\n", "size is 1.5; expected a whole number"),
+        ("[sample-patches]\nsize = true\n", "size is True; expected a whole number"),
         ("sample-patches = 3\n", "sample-patches is no table"),
     ],
 )
@@ -266,7 +268,10 @@ def test_ctrl_c_ends_with_130_and_the_line_that_goes_on(
         [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True
     )
     assert done.returncode == 130
-    assert "Interrupted. What was whole is kept; go on with:\n  dunhuang-data build" in done.stderr
+    assert (
+        "Interrupted. What was whole is kept; go on with:\n  dunhuang-data build --plan"
+        in done.stderr
+    )
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "shards").exists()
 

@@ -35,3 +35,8 @@ def test_masks_are_paired_by_name(tmp_path: Path) -> None:
     assert mask_of(Path("pictures/wall.jpg"), tmp_path) == tmp_path / "wall.png"
     with pytest.raises(PictureError, match=r"expected one file named niche .*found none"):
         mask_of(Path("pictures/niche.jpg"), tmp_path)
+
+
+def test_a_photograph_is_no_mask(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"is no mask: \d+% of its pixels are neither black"):
+        read_mask(save_picture(tmp_path / "photo.png", PIXELS), "known")

@@ -5,6 +5,7 @@ and which dataset they come from: all that evaluating, restoring and fine-tuning
 ``last.state.pt`` holds what resuming needs besides.
 """
 
+import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass
@@ -55,7 +56,8 @@ def save_weights(path: Path, model: PartialConvUNet, info: CheckpointInfo) -> No
     """Write the weights and what they are."""
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     # one key: the header keeps several in no fixed order, and equal weights shall be equal files
-    header = {HEADER: json.dumps({"format": FORMAT, **asdict(info)})}
+    document = {"format": FORMAT, "weights_sha256": _sha256(weights), **asdict(info)}
+    header = {HEADER: json.dumps(document)}
     write_bytes(path, save(weights, metadata=header))
 
 
@@ -78,7 +80,10 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
                     "Name a .safetensors file written by dunhuang-train."
                 )
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        digest = header.pop("weights_sha256")
         info = _info_from_json(header)
+        if _sha256(weights) != digest:
+            raise ValueError("its weights are not those that were written (the SHA-256 differs)")
         if not all_finite(weights):
             raise ValueError("its weights are not finite numbers")
         model = PartialConvUNet(info.model)
@@ -89,9 +94,18 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
     ) as error:  # fmt: skip
         raise CheckpointError(
             f"The checkpoint {path} cannot be read: {error}. Name a whole .safetensors file that "
-            "dunhuang-train wrote, such as RUN/best.safetensors."
+            "dunhuang-train wrote: RUN/best.safetensors, or RUN/last.safetensors if the dataset "
+            "has no validation split."
         ) from error
     return model.eval(), info
+
+
+def _sha256(weights: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def all_finite(weights: dict[str, Tensor]) -> bool:

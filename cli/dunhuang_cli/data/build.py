@@ -1,6 +1,8 @@
 """``build``: pour plan, masks and pictures into shards."""
 
 import os
+import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -80,10 +82,7 @@ def build(
     if not dry_run:
         many = (os.cpu_count() or 1) if count >= 1000 else 1
         with (
-            console.goes_on_with(
-                f"dunhuang-data build --plan {plan} --masks {masks} "
-                f"-o {out}  (and your other options)"
-            ),
+            console.goes_on_with(shlex.join(["dunhuang-data", *sys.argv[1:]])),
             console.progress(count, "building") as progress,
         ):
             manifest = build_dataset(

@@ -1,5 +1,6 @@
 """``fit``: train, or go on training."""
 
+from math import isnan
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -190,7 +191,7 @@ def _train(out: Path, config: TrainConfig, device: Any, dataset: Path | None) ->
         if "val_hole_mse" in row:
             console.say(
                 f"step {row['step']}: error in the holes {row['hole_mse']:.0f} training, "
-                f"{row['val_hole_mse']:.0f} validation (MSE, 0 to 255); "
+                f"{_or_none(row['val_hole_mse'])} validation (MSE, 0 to 255); "
                 f"{row['images_per_second']:.1f} images/s"
             )
         else:
@@ -203,6 +204,10 @@ def _train(out: Path, config: TrainConfig, device: Any, dataset: Path | None) ->
         console.progress(config.steps - done, "training") as advance,
     ):
         return loop.train(out, device, report, dataset)
+
+
+def _or_none(value: float) -> str:
+    return "no" if isnan(value) else f"{value:.0f}"
 
 
 def _report_run(out: Path, last: dict[str, float], json: bool) -> None:

@@ -97,6 +97,8 @@ def restore(
                     f"{mask_file}: {grey:.1%} of the pixels are neither black nor white; they "
                     "were thresholded at half of white."
                 )
+            if valid.all():
+                console.say(f"Note: {mask_file} has no hole, so {picture} is only copied.")
             filled, out_of_reach = restore_picture(model, pixels, valid, chosen, tile, overlap)
             if out_of_reach.any():
                 console.say(
