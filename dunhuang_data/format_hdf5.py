@@ -3,12 +3,9 @@
 Chunk = one sample, no compression, every chunk guarded by Fletcher-32.
 """
 
-import gc
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import h5py
@@ -16,25 +13,6 @@ import numpy as np
 
 from dunhuang_data.shards import schema
 from dunhuang_data.types import UInt8Array
-
-_ONE_AT_A_TIME = Lock()
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Keep other threads and the garbage collector out.
-
-    Where HDF5 puts its metadata depends on when objects are closed, and that must not depend on
-    what else the process does: the same samples, the same bytes.
-    """
-    with _ONE_AT_A_TIME:
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if collecting:
-                gc.enable()
 
 
 def _path(split: str, number: int) -> str:
@@ -49,10 +27,11 @@ def encode_shard(
     See `dunhuang_data.format_zarr.encode_shard`.
     """
     contents = io.BytesIO()
-    with _undisturbed(), h5py.File(contents, "w") as file:
+    with h5py.File(contents, "w") as file:
         file.attrs["split"] = split
         file.attrs["first_row"] = number * shard_size
         file.attrs["rows_in_split"] = total
+        file.flush()  # see below
         for array in schema(arrays["image"].shape[1]):
             dataset = file.create_dataset(
                 array.name,
@@ -64,6 +43,9 @@ def encode_shard(
             for axis, dimension in enumerate(array.dimensions):
                 dataset.dims[axis].label = dimension
             dataset.attrs.update(array.attributes)
+            # Where HDF5 puts what comes next depends on which objects are still open, and a
+            # profiler or debugger (Dask has one) keeps them open at will. Not after a flush.
+            file.flush()
     return {_path(split, number): contents.getvalue()}
 
 
