@@ -101,6 +101,23 @@ def test_a_truncated_file_is_found_when_it_is_identified(tmp_path: Path, suffix:
         identify_pictures([FoundPicture("a", path)], tmp_path)
 
 
+def test_a_jpeg_that_ends_in_its_middle_is_found(tmp_path: Path) -> None:
+    """Decoders fill what is missing with grey and only warn."""
+    path = save_picture(tmp_path / "a.jpg", draw_picture(200, 301, "cut"))
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + b"\xff\xd9" + data[half:])
+    with pytest.raises(PictureError, match=r"Could not read .*a\.jpg: .*Corrupt JPEG data"):
+        identify_pictures([FoundPicture("a", path)], tmp_path)
+
+
+def test_trailing_bytes_after_a_jpeg_do_no_harm(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "a.jpg", PIXELS)
+    expected = read_picture(path)
+    path.write_bytes(path.read_bytes() + b"camera maker's notes")
+    assert np.array_equal(read_picture(path), expected)
+
+
 def test_all_bad_pictures_are_named_together(tmp_path: Path) -> None:
     save_picture(tmp_path / "good.png", PIXELS)
     (tmp_path / "bad-1.png").write_bytes(b"")
