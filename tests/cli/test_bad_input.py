@@ -301,3 +301,20 @@ class TestTraining:
         outcome = invoke("dunhuang-train", *base, "--white-is", "hole", "--overwrite")
         check(outcome, 4, "wall.png is an input and would be replaced")
         assert picture.read_bytes() == before
+
+    def test_the_sheets_of_compare_are_outputs_too(
+        self, invoke: Invoke, run: Path, tmp_path: Path
+    ) -> None:
+        hole = np.zeros((40, 60), dtype=np.uint8)
+        hole[5:9, 10:40] = 255
+        pictures = [tmp_path / "pictures" / name for name in ("wall.png", "wall-compare.png")]
+        for picture in pictures:
+            save_picture(picture, draw_picture(40, 60, picture.name))
+            save_picture(tmp_path / "masks" / picture.name, hole)
+        base = ("restore", run / "best.safetensors", *pictures, "--mask", tmp_path / "masks")
+        options = ("--white-is", "hole", "-o", tmp_path / "out")
+        outcome = invoke("dunhuang-train", *base, *options, "--compare")
+        check(outcome, 2, "Several of the pictures would be restored as", "wall-compare.png")
+        assert not (tmp_path / "out").exists()
+        assert invoke("dunhuang-train", *base, *options).code == 0  # no sheets, no collision
+        assert len(list((tmp_path / "out").iterdir())) == 2
