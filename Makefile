@@ -19,7 +19,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -e '.[train,demo,dask,dev]' -c constraints.txt
 	touch $@
 
-demo: install  ## From real photographs to a restored picture, in about two minutes
+demo: install  ## From real photographs to a restored picture, in about a minute
 	$(BIN)/dunhuang-data demo -o $(DEMO) --overwrite
 
 test: install  ## The whole test suite

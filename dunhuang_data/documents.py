@@ -1,7 +1,9 @@
-"""Read the JSON document whose presence says that an output folder is whole."""
+"""Documents: the JSON whose presence says that an output folder is whole, and CSV tables."""
 
+import csv
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,3 +56,12 @@ def read_document(
     if found != expected:
         raise kind(f"{path} has the format {found}; this version reads {expected}. {remedy}")
     return dict(document)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as CSV, its header first, with line feeds on every system."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -11,7 +11,7 @@ from dunhuang_data.atomic import write_json
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
-from dunhuang_data.types import SPLITS, Split
+from dunhuang_data.types import SPLITS, Split, as_split
 
 MARKER = "dataset.json"
 CONTENTS = (MARKER, "plan", "zarr.json", "train", "val", "test", "run.toml", "build.json")
@@ -99,9 +99,8 @@ class DatasetManifest:
 
 def shard_from_json(document: dict[str, Any]) -> Shard:
     """Rebuild a shard's record from its JSON form."""
-    split = document["split"]
     return Shard(
-        split=SPLITS[SPLITS.index(split)],
+        split=as_split(document["split"]),
         number=_whole_number(document["number"]),
         samples=_whole_number(document["samples"]),
         content_sha256=str(document["content_sha256"]),
@@ -172,7 +171,7 @@ def read_manifest(root: Path) -> DatasetManifest:
         If the folder is no whole dataset, or of another version.
     """
     root = root.absolute()
-    building = root.with_name(f"{root.name}.building")
+    building = Path(f"{root}.building")
     if not (root / MARKER).is_file() and building.is_dir():
         raise DatasetError(
             f"{root} is not there yet: its build was interrupted and lies in {building}. Run the "

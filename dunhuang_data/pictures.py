@@ -48,7 +48,8 @@ def find_pictures(sources: Iterable[Path]) -> list[FoundPicture]:
     Raises
     ------
     PictureError
-        If a source does not exist, nothing is found, or two pictures share one id.
+        If a source does not exist, nothing is found, two pictures share one id, or one picture was
+        named twice.
     """
     found: dict[str, Path] = {}
     sources = list(sources)

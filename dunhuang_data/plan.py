@@ -20,14 +20,14 @@ import numpy as np
 from dunhuang_data import __version__
 from dunhuang_data.atomic import Progress, new_folder, no_progress, write_json, write_text
 from dunhuang_data.augment import draw_augmentation
-from dunhuang_data.documents import parsed, read_document
+from dunhuang_data.documents import csv_text, parsed, read_document
 from dunhuang_data.errors import PlanError
 from dunhuang_data.pictures import FoundPicture, find_pictures, identify_pictures, raise_together
 from dunhuang_data.recipe import PlanRecipe, recipe_from_json
 from dunhuang_data.rng import rng_for
 from dunhuang_data.splits import split_of
 from dunhuang_data.spread import coverage, farthest_point_centers, nearest_distances
-from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split
+from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split, as_split
 
 MARKER = "plan.json"
 CONTENTS = (MARKER, "patches.csv", "pictures.csv", "run.toml")
@@ -201,14 +201,6 @@ def patch_row(patch: PatchSpec) -> list[str]:
     return [str(patch.index), patch.picture_id, str(y), str(x), patch.split, *numbers]
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def write_plan(plan: PatchPlan, out: Path, overwrite: bool = False) -> None:
     """Write a plan folder, whole or not at all.
 
@@ -221,11 +213,11 @@ def write_plan(plan: PatchPlan, out: Path, overwrite: bool = False) -> None:
     """
     inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     tables = {
-        "pictures.csv": _table(
+        "pictures.csv": csv_text(
             PICTURE_COLUMNS,
             ([str(getattr(one, column)) for column in PICTURE_COLUMNS] for one in plan.pictures),
         ),
-        "patches.csv": _table(PATCH_COLUMNS, map(patch_row, plan.patches)),
+        "patches.csv": csv_text(PATCH_COLUMNS, map(patch_row, plan.patches)),
     }
     with new_folder(out, CONTENTS, overwrite, inputs) as folder:
         for name, text in tables.items():
@@ -299,7 +291,7 @@ def _patch_from_row(row: dict[str, str], index: int, picture_ids: set[str]) -> P
         index=index,
         picture_id=row["picture_id"],
         center_yx=(int(row["center_y"]), int(row["center_x"])),
-        split=SPLITS[SPLITS.index(row["split"])],
+        split=as_split(row["split"]),
         augmentation=Augmentation(row["flip"] == "1", angle_deg),
         nearest_px=float(row["nearest_px"]),
     )

@@ -12,6 +12,11 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 UInt8Array = NDArray[np.uint8]
 
 
+def as_split(text: str) -> Split:
+    """Return a split by its name; ValueError if there is no such one."""
+    return SPLITS[SPLITS.index(text)]
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A source painting, identified.

@@ -6,7 +6,7 @@ from dunhuang_data.atomic import Progress, no_progress
 from dunhuang_data.errors import DatasetError, DunhuangError
 from dunhuang_data.manifest import DatasetManifest, Shard, dataset_sha256, read_manifest
 from dunhuang_data.pictures import sha256_of_file
-from dunhuang_data.plan import PatchPlan, patch_row, read_plan
+from dunhuang_data.plan import MARKER, TABLES, PatchPlan, patch_row, read_plan
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.shards import content_sha256, stored_arrays
 from dunhuang_data.types import SPLITS
@@ -77,7 +77,7 @@ def _incomplete(manifest: DatasetManifest, plan: PatchPlan) -> list[str]:
     listed = {file.path for file in manifest.other_files}
     problems += [
         f"dataset.json does not list plan/{name}."
-        for name in ("patches.csv", "pictures.csv", "plan.json")
+        for name in (*TABLES, MARKER)
         if f"plan/{name}" not in listed
     ]
     return problems

@@ -133,7 +133,7 @@ def run_demo(out: Path, steps: int, overwrite: bool) -> None:
 def demo(out: Path, steps: int, overwrite: bool) -> None:
     """Run the whole job on real photographs.
 
-    It takes about two minutes on two cores and says where to look.
+    It takes about a minute on two cores and says where to look.
 
     Needs two extras: pip install 'dunhuang-data[demo,train]', or -e '.[demo,train]' in a clone.
     """

@@ -1,7 +1,5 @@
 """Score a checkpoint on a split, beside the fills that need no training."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ import numpy as np
 import torch
 
 from dunhuang_data.atomic import Progress, no_progress, write_text
+from dunhuang_data.documents import csv_text
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import Samples, UInt8Array
@@ -194,8 +193,5 @@ def _finite_mean(values: list[float]) -> float:
 def write_scores(scores: Iterable[SampleScore], path: Path) -> None:
     """Write one CSV row per method and sample."""
     columns = ("method", "row", "hole_ratio", *SCORES)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([getattr(one, column) for column in columns] for one in scores)
-    write_text(path, table.getvalue())
+    rows = [[getattr(one, column) for column in columns] for one in scores]
+    write_text(path, csv_text(columns, rows))

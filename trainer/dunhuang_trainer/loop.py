@@ -1,7 +1,5 @@
 """The training loop, on one page."""
 
-import csv
-import io
 import json
 import re
 import time
@@ -14,7 +12,7 @@ from typing import Any
 import torch
 
 from dunhuang_data.atomic import locked, new_folder, write_json, write_text
-from dunhuang_data.documents import parsed, read_document
+from dunhuang_data.documents import csv_text, parsed, read_document
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem, ResumeMismatchError
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
@@ -281,11 +279,8 @@ def validate(
 def write_logs(out: Path, log: list[dict[str, float]]) -> None:
     """Write the whole log, as JSON lines and as a table, each replaced at once."""
     write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in log))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, LOG_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(log)
-    write_text(out / "metrics.csv", table.getvalue())
+    rows = [[row[column] for column in LOG_COLUMNS] for row in log]
+    write_text(out / "metrics.csv", csv_text(LOG_COLUMNS, rows))
 
 
 def read_log(out: Path) -> list[dict[str, float]]:

@@ -28,9 +28,9 @@ def preview(dataset: Path, out: Path, split: str, count: int, overwrite: bool, j
     from dunhuang_data.figures import sample_sheet
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.reader import DatasetReader
-    from dunhuang_data.types import SPLITS
+    from dunhuang_data.types import as_split
 
-    reader = DatasetReader(dataset, SPLITS[["train", "val", "test"].index(split)])
+    reader = DatasetReader(dataset, as_split(split))
     if len(reader) == 0:
         raise DatasetError(f"{dataset} has no sample in {split}; choose another --split.")
     refuse_existing_png(out, overwrite)

@@ -49,7 +49,7 @@ def evaluate(
     require_torch()
     from dunhuang_data.atomic import new_folder, refuse_existing, write_json
     from dunhuang_data.pictures import write_picture
-    from dunhuang_data.types import SPLITS
+    from dunhuang_data.types import as_split
     from dunhuang_trainer.checkpoint import load_weights
     from dunhuang_trainer.data import open_split
     from dunhuang_trainer.evaluate import Sheet, evaluate_split, summary, write_scores
@@ -60,7 +60,7 @@ def evaluate(
         refuse_existing(out, contents, overwrite, (checkpoint, dataset))
     chosen = pick_device(device)
     model, info = load_weights(checkpoint)
-    reader = open_split(dataset, SPLITS[["train", "val", "test"].index(split)], model.config)
+    reader = open_split(dataset, as_split(split), model.config)
     sheet = Sheet(rows=6, every=max(1, len(reader) // 6))
     with console.progress(len(reader), "evaluating") as progress:
         scores = evaluate_split(model.to(chosen), reader, chosen, batch, progress, sheet.look)
