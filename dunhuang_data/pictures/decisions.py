@@ -9,7 +9,7 @@ from dunhuang_data.pictures.profiles import Profile, assumed_profile
 from dunhuang_data.recipe import ReadingRecipe
 
 LARGE = 300_000_000  # bytes decoded; below, a bomb does no harm
-MOST_EXPANSION = 200  # decoded bytes for one byte of the file; see docs/pictures.md
+MOST_EXPANSION = 200  # bytes for a byte of the file: a black JPEG has 192, a black PNG 1000
 FULL = 65535
 UNDECIDED = ReadingRecipe()
 LOW = 16384  # 16-bit pictures that stay below this have 14 bits or fewer
@@ -64,8 +64,7 @@ def _about_size(facts: PictureFacts, reading: ReadingRecipe) -> Iterator[Picture
             "tiny-for-its-size",
             f"{facts.path} claims {facts.height} x {facts.width} px (height x width) in "
             f"{facts.file_bytes:,} bytes, {expansion:.0f} bytes of picture for each byte of file; "
-            "paintings need less than a tenth of that. If it is a picture all the same, read it "
-            "with --trust-size.",
+            "a photograph has 2 to 80. If it is a picture all the same, read it with --trust-size.",
             "--trust-size",
         )
 

@@ -44,8 +44,8 @@ class decoding:
         import pyvips
 
         if isinstance(error, pyvips.Error):
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            reason = lines[-1] if lines else "unknown reason"
+            lines = [line.strip() for line in str(error).splitlines()[1:] if line.strip()]
+            reason = lines[-1] if lines else "its decoder finds a fault that it does not name"
             raise PictureError(
                 f"Could not read {self.path}: {reason}. Expected a whole JPEG, PNG, TIFF or WebP "
                 "picture; open it in a viewer, save it again, or take it out."

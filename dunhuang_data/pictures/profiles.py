@@ -50,7 +50,23 @@ def _colours(data: bytes) -> str:
         offset, size = struct.unpack(">II", data[136 + 12 * row : 144 + 12 * row])
         if offset + size > len(data):
             return ""
-    return SPACES.get(data[16:20], "")
+    colours = SPACES.get(data[16:20], "")
+    return colours if _converts(data, colours) else ""
+
+
+def _converts(data: bytes, colours: str) -> bool:
+    """Whether libvips can make sRGB of a pixel in this profile."""
+    import pyvips
+
+    spaces = {"grey": (1, "b-w"), "RGB": (3, "srgb"), "CMYK": (4, "cmyk")}
+    bands, interpretation = spaces.get(colours, (3, "srgb"))
+    image = pyvips.Image.black(1, 1, bands=bands).copy(interpretation=interpretation)
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", data)
+    try:
+        image.icc_transform("srgb", embedded=True, intent="relative").avg()
+    except pyvips.Error:
+        return False
+    return True
 
 
 def _description(data: bytes) -> str:

@@ -160,10 +160,41 @@ def test_hidden_files_and_other_suffixes_are_left_out(tmp_path: Path) -> None:
     assert [found.id for found in find_pictures([tmp_path])[0]] == ["a"]
 
 
-def test_two_pictures_with_one_id_are_refused(tmp_path: Path) -> None:
+def test_two_pictures_with_one_id_are_both_left_out(tmp_path: Path) -> None:
+    for name in ("a.png", "a.jpg", "b.png"):
+        save_picture(tmp_path / name, PIXELS)
+    found, problems = find_pictures([tmp_path])
+    assert [one.id for one in found] == ["b"]
+    assert len(problems) == 1
+    assert re.match(r"Two pictures would have the id 'a': .*a\.jpg and .*a\.png", problems[0])
+
+
+def test_links_out_of_the_folder_are_left_out_and_links_within_are_not(tmp_path: Path) -> None:
+    outside = save_picture(tmp_path / "elsewhere" / "secret.png", PIXELS)
+    inside = save_picture(tmp_path / "murals" / "a" / "wall.png", PIXELS)
+    murals = tmp_path / "murals"
+    (murals / "out.png").symlink_to(outside)
+    (murals / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (murals / "folder").symlink_to(outside.parent)
+    (murals / "notes").symlink_to(tmp_path / "nowhere")
+    found, problems = find_pictures([murals])
+    assert [one.id for one in found] == ["a/wall"]
+    assert len(problems) == 3
+    assert "folder is a link to a folder, and links are not followed" in problems[0]
+    assert re.search(r"gone\.png is a link to .*nowhere\.png, which is not there", problems[1])
+    assert re.search(r"out\.png is a link out of its folder, to .*secret\.png", problems[2])
+    (murals / "b.png").symlink_to(inside)
+    found, problems = find_pictures([murals])
+    assert [one.id for one in found] == ["a/wall"]
+    assert "b.png was named twice" in " ".join(problems)
+    assert [one.id for one in find_pictures([murals / "out.png"])[0]] == ["out"]  # named itself
+
+
+def test_what_keeps_all_pictures_out_is_said(tmp_path: Path) -> None:
     for suffix in (".png", ".jpg"):
         save_picture(tmp_path / f"a{suffix}", PIXELS)
-    with pytest.raises(PictureError, match=r"Two pictures would have the id 'a': .*a\.jpg and"):
+    (tmp_path / "b.png").symlink_to("nowhere.png")
+    with pytest.raises(PictureError, match=r"(?s)^2 things keep.*nowhere\.png.*Two pictures"):
         find_pictures([tmp_path])
 
 
