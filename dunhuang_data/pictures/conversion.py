@@ -24,6 +24,9 @@ def convert(image: Image, steps: Steps) -> Image:
     if steps.profile is not None:
         if image.format == "ushort" and steps.white_level != FULL:
             colours = _stretched(colours, steps.white_level, FULL, "ushort")
+        if steps.profile.colours == "RGB" and colours.bands == 1:
+            colours = colours.bandjoin([colours, colours])
+            colours = colours.copy(interpretation=INTERPRETATIONS["RGB", image.format])
         # relative colorimetric: a colour that sRGB can show stays that colour
         given = steps.profile.source
         source = {"embedded": True} if given == "embedded" else {"input_profile": given}

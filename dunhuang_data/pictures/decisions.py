@@ -114,10 +114,10 @@ def _about_channels(facts: PictureFacts, reading: ReadingRecipe) -> Iterator[Pic
 
 def _about_profile(facts: PictureFacts, reading: ReadingRecipe) -> Iterator[PictureWarning]:
     colours = _colours(facts, reading)
-    if facts.profile is not None and facts.profile.colours == colours:
+    if facts.profile is not None and facts.profile.fits(colours):
         return
     assumed = assumed_profile(reading.assume_profile) if reading.assume_profile else None
-    if assumed is not None and assumed.colours == colours:
+    if assumed is not None and assumed.fits(colours):
         return
     told = (
         f" --assume-profile {reading.assume_profile} is for {assumed.colours}." if assumed else ""
@@ -185,9 +185,9 @@ def decide(facts: PictureFacts, reading: ReadingRecipe) -> Steps:
     if facts.unnamed:
         channels = tuple(number - 1 for number in reading.channels)
     profile = facts.profile
-    if (profile is None or profile.colours != colours) and reading.assume_profile:
+    if reading.assume_profile and not (profile and profile.fits(colours)):
         assumed = assumed_profile(reading.assume_profile)
-        profile = assumed if assumed.colours == colours else None
+        profile = assumed if assumed.fits(colours) else None
     return Steps(
         page=facts.page,
         colours=colours,
@@ -212,8 +212,6 @@ def _words(facts: PictureFacts, reading: ReadingRecipe, profile: Profile | None)
     if profile is not None:
         assumed = "" if profile.source == "embedded" else "assumed "
         yield f"{assumed}profile {profile.name} to sRGB"
-    elif facts.profile is not None:
-        yield f"profile {facts.profile.name} ignored"
     if facts.sample == "ushort":
         yield "16 bits to 8"
         if reading.white_level:

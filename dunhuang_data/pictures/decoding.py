@@ -11,13 +11,16 @@ Image = Any
 """A ``pyvips.Image``, which has no types; pyvips is imported only when a picture is opened."""
 
 
-def open_image(path: Path, access: str, **options: int) -> Image:
+def open_image(path: Path, access: str, page: int = 0, **options: int) -> Image:
     """Open a file as libvips does, undecoded, refusing what its decoders would patch up.
 
-    ``access`` is ``"sequential"`` (top to bottom, once, in little memory) or ``"random"``.
+    ``page`` counts from 0. ``access`` is ``"sequential"`` (once, from top to bottom, in little
+    memory) or ``"random"``.
     """
     import pyvips
 
+    if page:  # most formats have none, and their decoders do not know the word
+        options["page"] = page
     # revalidate: libvips otherwise remembers a file by its name, and would show the old one
     return pyvips.Image.new_from_file(
         str(path), access=access, fail_on="warning", revalidate=True, **options

@@ -69,9 +69,10 @@ class PictureFacts:
         The one that the file carries.
     orientation : int
         1 to 8, as in EXIF; 1 = upright.
-    levels, sub_levels : int
-        Smaller copies of the picture in its file (a pyramid), the picture itself not counted: those
-        that follow as directories of their own, and those that hang below it.
+    levels : tuple of int
+        The places of smaller copies of the page (a pyramid) that follow it as pages of their own.
+    sub_levels : int
+        How many smaller copies hang below it instead.
     pages : tuple of int
         The places of the file's pages among its image file directories, from 0; pyramid levels
         are not pages.
@@ -102,7 +103,7 @@ class PictureFacts:
     unnamed: int
     profile: Profile | None
     orientation: int
-    levels: int
+    levels: tuple[int, ...]
     sub_levels: int
     pages: tuple[int, ...]
     page: int
@@ -173,7 +174,7 @@ def read_facts(path: Path, page: int = 0) -> PictureFacts:
         pages = _true_pages(tiff) if tiff else tuple(range(_number(image, "n-pages", 1)))
         place = pages[min(max(page, 1), len(pages)) - 1]
         if place:
-            image = open_image(path, "sequential", page=place)
+            image = open_image(path, "sequential", place)
         facts = _facts(path, image, tiff, pages, place)
     _refuse_unreadable(facts)
     return facts
@@ -193,8 +194,8 @@ def _facts(
     path: Path, image: Image, tiff: tuple[TiffPage, ...], pages: tuple[int, ...], place: int
 ) -> PictureFacts:
     this = tiff[place] if place < len(tiff) else None
-    following = [other for other in pages if other > place]
-    copies = (following[0] if following else len(tiff) or place + 1) - place - 1
+    last = min((other for other in pages if other > place), default=len(tiff))
+    levels = [at for at in range(place + 1, last) if this and tiff[at].is_level_of(this)]
     colours = COLOURS.get(image.interpretation, image.interpretation)
     extra = image.bands - CHANNELS.get(colours, image.bands)
     alpha = _alpha(extra, image.bands - extra, this)
@@ -218,7 +219,7 @@ def _facts(
         unnamed=extra - (alpha is not None),
         profile=profile,
         orientation=orientation if 1 <= orientation <= 8 else 1,
-        levels=copies,
+        levels=tuple(levels),
         sub_levels=this.sub_pages if this else 0,
         pages=pages,
         page=place,

@@ -24,8 +24,7 @@ def measured(facts: PictureFacts) -> PictureFacts:
         If it cannot be decoded to its end, or none of its pixels is there.
     """
     with decoding(facts.path):
-        options = {} if facts.format in ("JPEG", "PNG") else {"page": facts.page}
-        image = open_image(facts.path, "sequential", **options)
+        image = open_image(facts.path, "sequential", facts.page)
         if facts.sample == "uchar" and facts.alpha is None:
             image.avg()  # touches every pixel, so that a truncated file is found now
             return replace(facts, highest=None, transparent=False)

@@ -33,6 +33,12 @@ class Profile:
     colours: str
     source: str
 
+    def fits(self, colours: str) -> bool:
+        """Whether it is for these colours; one for RGB is also for grey, as R = G = B."""
+        return self.colours != "" and (
+            self.colours == colours or (self.colours, colours) == ("RGB", "grey")
+        )
+
 
 def profile_of(data: bytes, source: str = "embedded") -> Profile:
     """Return what an ICC profile says of itself; a broken one has no colours."""

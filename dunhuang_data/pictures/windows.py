@@ -87,7 +87,7 @@ class SourcePicture:
 
         with decoding(self.facts.path):
             if self._region is None:
-                image = self._open("random", page=self._steps.page)
+                image = open_image(self.facts.path, "random", self._steps.page)
                 image = upright(convert(image, self._steps), self._steps.orientation)
                 self._region = pyvips.Region.new(image)
                 self._bands = image.bands
@@ -99,8 +99,8 @@ class SourcePicture:
         """Decode all of it; see `window` for what is returned."""
         turned = self._steps.orientation > 1  # such a picture is not read from top to bottom
         with decoding(self.facts.path):
-            image = self._open("random" if turned else "sequential", page=self._steps.page)
-            image = convert(image, self._steps)
+            access = "random" if turned else "sequential"
+            image = convert(open_image(self.facts.path, access, self._steps.page), self._steps)
             if turned:
                 image = upright(image, self._steps.orientation)
             return split_pixels(image.numpy())
@@ -132,31 +132,30 @@ class SourcePicture:
             data = upright(small, self._steps.orientation).numpy()
         return split_pixels(data)
 
-    def _open(self, access: str, **options: int) -> Image:
-        if self.facts.format in ("JPEG", "PNG"):
-            options.pop("page", None)
-        return open_image(self.facts.path, access, **options)
-
     def _smallest(self, height: int, width: int) -> Image:
         """Open the smallest copy of the picture that has at least this size."""
-        best = self._open("sequential", page=self._steps.page)
+        path, page = self.facts.path, self._steps.page
+        best = whole = open_image(path, "sequential", page)
         if self.facts.format == "JPEG":
             for shrink in (8, 4, 2):
-                if best.height // shrink >= height and best.width // shrink >= width:
-                    return self._open("sequential", shrink=shrink)
-        for options in self._levels():
-            level = self._open("sequential", **options)
-            if height <= level.height < best.height and width <= level.width < best.width:
-                best = level
+                if whole.height // shrink >= height and whole.width // shrink >= width:
+                    return open_image(path, "sequential", shrink=shrink)
+        levels = [open_image(path, "sequential", place) for place in self.facts.levels]
+        levels += [
+            open_image(path, "sequential", page, subifd=number)
+            for number in range(self.facts.sub_levels)
+        ]
+        for level in levels:
+            if _is_copy(level, whole) and level.height >= height and level.width >= width:
+                best = min(best, level, key=lambda image: int(image.width))
         return best
 
-    def _levels(self) -> list[dict[str, int]]:
-        """Return where the pyramid's levels are."""
-        page = self._steps.page
-        return [
-            *({"page": page + 1 + number} for number in range(self.facts.levels)),
-            *({"page": page, "subifd": number} for number in range(self.facts.sub_levels)),
-        ]
+
+def _is_copy(level: Image, whole: Image) -> bool:
+    """Whether one picture can be the other, shrunk: of its kind and its proportions."""
+    kind = (level.bands, level.format, level.interpretation)
+    off = abs(level.height - whole.height * level.width / whole.width)
+    return bool(kind == (whole.bands, whole.format, whole.interpretation) and off <= 2)
 
 
 def _shrunk(image: Image, height: int, width: int) -> Image:

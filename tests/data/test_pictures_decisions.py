@@ -138,8 +138,12 @@ def test_a_profile_is_assumed_only_for_what_it_fits(tmp_path: Path) -> None:
     picture = open_picture(write_tiff(tmp_path / "b.tif", Page(PIXELS)), reading)
     digest = hashlib.sha256(P3).hexdigest()[:12]
     assert picture.reading == f"assumed profile sP3C (SHA-256 {digest}…) to sRGB"
-    grey = write_tiff(tmp_path / "c.tif", Page(PIXELS[..., 0], tiff.BLACK_IS_ZERO))
-    assert open_picture(grey, reading).reading == ""
+    tagged = write_tiff(tmp_path / "c.tif", Page(PIXELS, profile=P3))
+    assert open_picture(tagged, ReadingRecipe(assume_profile="cmyk")).reading == (
+        "profile sP3C to sRGB"
+    )
+    untagged = write_tiff(tmp_path / "d.tif", Page(PIXELS))
+    assert open_picture(untagged, ReadingRecipe(assume_profile="cmyk")).reading == ""
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,7 @@ class Truth:
 
 RED, GREEN, BLUE = (PIXELS[..., channel] for channel in range(3))
 EIGHT = shuffled(GREY, BLUE, 255 - RED, RED, GREEN, 255 - BLUE, BLUE, GREEN)
+P3 = bytes(in_profile(SMOOTH, "p3").get("icc-profile-data"))
 CMYK_SMOOTH = in_profile(SMOOTH, "cmyk")
 BITS = np.where(GREY > 120, 255, 0).astype(np.uint8)
 TWELVE = PIXELS.astype(np.uint16) * 16
@@ -205,6 +206,11 @@ TRUTHS: dict[str, Truth] = {
         SMOOTH, 1,
         reading=ReadingRecipe(assume_profile="p3", white_level=4095),
         words="assumed profile p3 to sRGB; 16 bits to 8; white level 4095",
+    ),
+    "grey with a profile for RGB": Truth(
+        lambda d: write_tiff(d / "a.tif", Page(GREY, tiff.BLACK_IS_ZERO, profile=P3)),
+        GREY_RGB, 1,
+        words="profile sP3C to sRGB",
     ),
     "CMYK TIFF": Truth(
         lambda d: saved(CMYK_SMOOTH, d / "a.tif"), SMOOTH, 30,

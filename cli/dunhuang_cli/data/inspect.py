@@ -96,7 +96,7 @@ def _row(key: str, facts: "PictureFacts") -> list[str]:
         facts.mode,
         facts.profile.name if facts.profile else "-",
         str(facts.orientation),
-        str(facts.levels + facts.sub_levels),
+        str(len(facts.levels) + facts.sub_levels),
         str(len(facts.pages)),
         f"{facts.dpi:g}" if facts.dpi else "-",
         facts.layout,
