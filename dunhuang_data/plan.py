@@ -21,7 +21,7 @@ from dunhuang_data import __version__
 from dunhuang_data.atomic import Progress, new_folder, no_progress, write_json, write_text
 from dunhuang_data.augment import draw_augmentation
 from dunhuang_data.documents import csv_text, parsed, read_document
-from dunhuang_data.errors import PlanError
+from dunhuang_data.errors import PictureError, PlanError
 from dunhuang_data.pictures import FoundPicture, find_pictures, identify_pictures, raise_together
 from dunhuang_data.recipe import PlanRecipe, recipe_from_json
 from dunhuang_data.rng import rng_for
@@ -110,9 +110,10 @@ def make_plan(
     PlanError
         If pictures are too small; all of them are named.
     """
-    found = find_pictures(sources)
+    found, problems = find_pictures(sources)
     root = _common_root(found)
-    pictures = identify_pictures(found, root, progress)
+    pictures, unusable = identify_pictures(found, root, progress=progress)
+    raise_together(problems + unusable, f"of {len(found)} pictures cannot be used", PictureError)
     return plan_patches(pictures, root, recipe, skip_small)
 
 
@@ -277,8 +278,14 @@ def _rows(path: Path, expected: str) -> list[dict[str, str]]:
 
 
 def _picture_from_row(row: dict[str, str]) -> Picture:
-    texts = {column: row[column] for column in ("id", "file", "sha256", "reading")}
-    return Picture(height=int(row["height"]), width=int(row["width"]), **texts)
+    return Picture(
+        id=row["id"],
+        file=row["file"],
+        height=int(row["height"]),
+        width=int(row["width"]),
+        sha256=row["sha256"],
+        reading=row["reading"],
+    )
 
 
 def _patch_from_row(row: dict[str, str], index: int, picture_ids: set[str]) -> PatchSpec:

@@ -15,6 +15,52 @@ def _refuse_unless(condition: bool, sentence: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingRecipe:
+    """Decisions on what a picture file does not say; each is used only for files that need it.
+
+    Attributes
+    ----------
+    assume_profile : str
+        Colour profile of files that carry none: the path of an .icc file, or ``"srgb"``, ``"p3"``
+        or ``"cmyk"`` (those that libvips has built in). Used for files whose channels it fits.
+    white_level : int
+        The sample that is white in 16-bit files: 4095 for 12 bits in 16, 65535 for all 16;
+        0 = not decided.
+    page : int
+        The page to read of files with several, from 1; 0 = not decided.
+    channels : tuple of int
+        The channels that are red, green and blue, or the one that is grey, from 1, in files with
+        channels that no standard names; empty = not decided.
+    bilevel : {"", "grey"}
+        ``"grey"`` reads 1-bit files as pictures in black and white.
+    trust_size : bool
+        Read files that are tiny for the size they claim to have.
+    """
+
+    assume_profile: str = ""
+    white_level: int = 0
+    page: int = 0
+    channels: tuple[int, ...] = ()
+    bilevel: str = ""
+    trust_size: bool = False
+
+    def __post_init__(self) -> None:
+        _refuse_unless(
+            0 <= self.white_level <= 65535,
+            f"--white-level is {self.white_level}; expected 1 to 65535.",
+        )
+        _refuse_unless(self.page >= 0, f"--page is {self.page}; pages are counted from 1.")
+        numbers = ",".join(map(str, self.channels))
+        _refuse_unless(
+            len(self.channels) in (0, 1, 3) and min(self.channels, default=1) >= 1,
+            f"--channels is {numbers}; expected three (red,green,blue) or one (grey), from 1.",
+        )
+        _refuse_unless(
+            self.bilevel in ("", "grey"), f"--bilevel is {self.bilevel!r}; expected grey."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRecipe:
     """Settings of ``sample-patches``.
 

@@ -32,7 +32,10 @@ class Picture:
     sha256 : str
         Of the file's bytes.
     reading : str
-        What reading does to it (``"orientation 6 applied; profile to sRGB"``), empty if nothing.
+        What reading does to it (``"orientation 6 applied; profile Display P3 to sRGB"``), empty if
+        nothing.
+    transparent : bool
+        Some of its pixels are not there: its alpha says so.
     """
 
     id: str
@@ -41,6 +44,7 @@ class Picture:
     width: int
     sha256: str
     reading: str = ""
+    transparent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Reading: upright 8-bit sRGB from what archives deliver, or a sentence."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,25 @@ from dunhuang_data.pictures import (
     FoundPicture,
     find_pictures,
     identify_pictures,
+    raise_together,
     read_picture,
 )
+from dunhuang_data.recipe import ReadingRecipe
+from dunhuang_data.types import Picture
 
 PIXELS = draw_picture(37, 52, "reading")
+
+
+def identified(path: Path) -> Picture:
+    pictures, problems = identify_pictures([FoundPicture("a", path)], path.parent)
+    assert problems == []
+    return pictures[0]
+
+
+def refused(path: Path) -> str:
+    pictures, problems = identify_pictures([FoundPicture("a", path)], path.parent)
+    assert pictures == []
+    return problems[0]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
@@ -36,7 +52,7 @@ def test_the_orientation_tag_is_applied(tmp_path: Path) -> None:
     image = pyvips.Image.new_from_array(PIXELS).copy()
     image.set_type(pyvips.GValue.gint_type, "orientation", 6)
     image.write_to_file(str(tmp_path / "a.tif"))
-    picture = identify_pictures([FoundPicture("a", tmp_path / "a.tif")], tmp_path)[0]
+    picture = identified(tmp_path / "a.tif")
     assert (picture.height, picture.width) == (52, 37)
     assert picture.reading == "orientation 6 applied"
     assert np.array_equal(read_picture(tmp_path / "a.tif"), np.rot90(PIXELS, -1))
@@ -97,8 +113,7 @@ def test_a_file_that_is_no_picture_is_a_sentence(tmp_path: Path) -> None:
 def test_a_truncated_file_is_found_when_it_is_identified(tmp_path: Path, suffix: str) -> None:
     path = save_picture(tmp_path / f"a{suffix}", draw_picture(200, 150, "long"))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(PictureError, match=r"Could not read .*a\."):
-        identify_pictures([FoundPicture("a", path)], tmp_path)
+    assert re.match(r"Could not read .*a\.", refused(path))
 
 
 def test_a_jpeg_that_ends_in_its_middle_is_found(tmp_path: Path) -> None:
@@ -107,8 +122,7 @@ def test_a_jpeg_that_ends_in_its_middle_is_found(tmp_path: Path) -> None:
     data = path.read_bytes()
     half = len(data) // 2
     path.write_bytes(data[:half] + b"\xff\xd9" + data[half:])
-    with pytest.raises(PictureError, match=r"Could not read .*a\.jpg: .*Corrupt JPEG data"):
-        identify_pictures([FoundPicture("a", path)], tmp_path)
+    assert re.match(r"Could not read .*a\.jpg: .*Corrupt JPEG data", refused(path))
 
 
 def test_trailing_bytes_after_a_jpeg_do_no_harm(tmp_path: Path) -> None:
@@ -122,12 +136,19 @@ def test_all_bad_pictures_are_named_together(tmp_path: Path) -> None:
     save_picture(tmp_path / "good.png", PIXELS)
     (tmp_path / "bad-1.png").write_bytes(b"")
     (tmp_path / "bad-2.jpg").write_bytes(b"JPEG?")
+    found, problems = find_pictures([tmp_path])
+    assert problems == []
+    good, problems = identify_pictures(found, tmp_path)
+    assert [picture.id for picture in good] == ["good"]
+    assert len(problems) == 2
+    assert "bad-1" in problems[0]
+    assert "bad-2" in problems[1]
     with pytest.raises(PictureError, match=r"(?s)^2 of 3 pictures cannot.*bad-1.*bad-2"):
-        identify_pictures(find_pictures([tmp_path]), tmp_path)
+        raise_together(problems, "of 3 pictures cannot be used", PictureError)
 
 
 def test_ids_are_paths_without_suffix_in_order(pictures: Path) -> None:
-    ids = [found.id for found in find_pictures([pictures])]
+    ids = [found.id for found in find_pictures([pictures])[0]]
     assert ids == sorted(ids)
     assert ids[:3] == ["cave/wall-1", "cave/wall-2", "niche-3"]
 
@@ -136,13 +157,44 @@ def test_hidden_files_and_other_suffixes_are_left_out(tmp_path: Path) -> None:
     save_picture(tmp_path / "a.png", PIXELS)
     save_picture(tmp_path / ".hidden" / "b.png", PIXELS)
     (tmp_path / "notes.txt").write_text("cave 220")
-    assert [found.id for found in find_pictures([tmp_path])] == ["a"]
+    assert [found.id for found in find_pictures([tmp_path])[0]] == ["a"]
 
 
-def test_two_pictures_with_one_id_are_refused(tmp_path: Path) -> None:
+def test_two_pictures_with_one_id_are_both_left_out(tmp_path: Path) -> None:
+    for name in ("a.png", "a.jpg", "b.png"):
+        save_picture(tmp_path / name, PIXELS)
+    found, problems = find_pictures([tmp_path])
+    assert [one.id for one in found] == ["b"]
+    assert len(problems) == 1
+    assert re.match(r"Two pictures would have the id 'a': .*a\.jpg and .*a\.png", problems[0])
+
+
+def test_links_out_of_the_folder_are_left_out_and_links_within_are_not(tmp_path: Path) -> None:
+    outside = save_picture(tmp_path / "elsewhere" / "secret.png", PIXELS)
+    inside = save_picture(tmp_path / "murals" / "a" / "wall.png", PIXELS)
+    murals = tmp_path / "murals"
+    (murals / "out.png").symlink_to(outside)
+    (murals / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (murals / "folder").symlink_to(outside.parent)
+    (murals / "notes").symlink_to(tmp_path / "nowhere")
+    found, problems = find_pictures([murals])
+    assert [one.id for one in found] == ["a/wall"]
+    assert len(problems) == 3
+    assert "folder is a link to a folder, and links are not followed" in problems[0]
+    assert re.search(r"gone\.png is a link to .*nowhere\.png, which is not there", problems[1])
+    assert re.search(r"out\.png is a link out of its folder, to .*secret\.png", problems[2])
+    (murals / "b.png").symlink_to(inside)
+    found, problems = find_pictures([murals])
+    assert [one.id for one in found] == ["a/wall"]
+    assert "b.png was named twice" in " ".join(problems)
+    assert [one.id for one in find_pictures([murals / "out.png"])[0]] == ["out"]  # named itself
+
+
+def test_what_keeps_all_pictures_out_is_said(tmp_path: Path) -> None:
     for suffix in (".png", ".jpg"):
         save_picture(tmp_path / f"a{suffix}", PIXELS)
-    with pytest.raises(PictureError, match=r"Two pictures would have the id 'a': .*a\.jpg and"):
+    (tmp_path / "b.png").symlink_to("nowhere.png")
+    with pytest.raises(PictureError, match=r"(?s)^2 things keep.*nowhere\.png.*Two pictures"):
         find_pictures([tmp_path])
 
 
@@ -155,8 +207,10 @@ def test_an_empty_folder_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_folder_named_twice_is_refused(tmp_path: Path) -> None:
     save_picture(tmp_path / "cave" / "a.png", PIXELS)
-    with pytest.raises(PictureError, match="named twice and would have the ids 'cave/a' and 'a'"):
-        find_pictures([tmp_path, tmp_path / "cave"])
+    found, problems = find_pictures([tmp_path, tmp_path / "cave"])
+    assert [one.id for one in found] == ["a"]
+    assert len(problems) == 1
+    assert "named twice and would have the ids 'a' and 'cave/a'" in problems[0]
 
 
 def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
@@ -165,9 +219,13 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         find_pictures([tmp_path])
 
 
-def test_the_first_of_several_pages_is_taken_and_said(tmp_path: Path) -> None:
+def test_several_pages_are_refused_until_one_is_named(tmp_path: Path) -> None:
     pages = pyvips.Image.new_from_array(np.concatenate([PIXELS, 255 - PIXELS]))
     pages.write_to_file(str(tmp_path / "a.tif"), page_height=37)
-    picture = identify_pictures([FoundPicture("a", tmp_path / "a.tif")], tmp_path)[0]
-    assert picture.reading == "first of 2 pages"
-    assert np.array_equal(read_picture(tmp_path / "a.tif"), PIXELS)
+    assert "a.tif has 2 pages, and which one is meant is not known" in refused(tmp_path / "a.tif")
+    reading = ReadingRecipe(page=2)
+    found = [FoundPicture("a", tmp_path / "a.tif")]
+    assert identify_pictures(found, tmp_path, reading)[0][0].reading == "page 2 of 2"
+    assert np.array_equal(read_picture(tmp_path / "a.tif", reading), 255 - PIXELS)
+    with pytest.raises(PictureError, match="there is no --page 3"):
+        read_picture(tmp_path / "a.tif", ReadingRecipe(page=3))

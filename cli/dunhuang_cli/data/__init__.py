@@ -4,6 +4,7 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.data.build import build
+from dunhuang_cli.data.inspect import inspect
 from dunhuang_cli.data.make_masks import make_masks
 from dunhuang_cli.data.preview import preview
 from dunhuang_cli.data.sample_patches import sample_patches
@@ -22,6 +23,7 @@ def dunhuang_data(verbose: bool) -> None:
 
     \b
     The usual order:
+      dunhuang-data inspect PICTURES
       dunhuang-data sample-patches PICTURES -o plan
       dunhuang-data make-masks --steps 50000 --count 10000 -o masks
       dunhuang-data build --plan plan --masks masks -o shards
@@ -30,7 +32,7 @@ def dunhuang_data(verbose: bool) -> None:
     """  # noqa: D301 (\b keeps click from wrapping)
 
 
-for command in (sample_patches, make_masks, build, stats, preview, verify, demo):
+for command in (inspect, sample_patches, make_masks, build, stats, preview, verify, demo):
     dunhuang_data.add_command(command)
 
 

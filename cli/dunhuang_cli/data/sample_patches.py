@@ -73,7 +73,7 @@ def sample_patches(
 
     recipe = PlanRecipe(size, per_picture, split, flip, turn, max_angle, seed)
     refuse_existing(out, CONTENTS, overwrite, sources)
-    with console.progress(len(find_pictures(sources)), "reading pictures") as progress:
+    with console.progress(len(find_pictures(sources)[0]), "reading pictures") as progress:
         plan = make_plan(sources, recipe, small == "skip", progress)
     drawings = [] if overlay is None else [overlay / f"{one.id}.png" for one in plan.pictures]
     inputs = [plan.pictures_root / picture.file for picture in plan.pictures]

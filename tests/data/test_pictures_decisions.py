@@ -1,0 +1,204 @@
+"""What a file leaves open is refused with a name and an option, and settled by that option."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+
+import tiff_files as tiff
+from drawings import draw_picture, save_picture
+from dunhuang_data.errors import PictureError, UsageProblem
+from dunhuang_data.pictures import (
+    FoundPicture,
+    identify_pictures,
+    inspect_picture,
+    open_picture,
+    read_grey,
+    read_picture,
+)
+from dunhuang_data.recipe import ReadingRecipe
+from tiff_files import Page, write_tiff
+
+PIXELS = draw_picture(37, 52, "decisions")
+FOUR = np.dstack([PIXELS, PIXELS[..., 0]])
+DARK = PIXELS.astype(np.uint16) * 16
+BITS = np.where(PIXELS[..., 0] > 100, 255, 0).astype(np.uint8)
+P3 = pyvips.Image.black(1, 1, bands=3).icc_transform("p3", input_profile="srgb")
+P3 = bytes(P3.get("icc-profile-data"))
+CMYK = pyvips.Image.black(1, 1, bands=3).icc_transform("cmyk", input_profile="srgb")
+CMYK = bytes(CMYK.get("icc-profile-data"))
+GARBLED = P3[:300] + b"\xff" * 100 + P3[400:]
+
+
+def bilevel(path: Path) -> Path:
+    pyvips.Image.new_from_array(BITS).write_to_file(str(path), bitdepth=1)
+    return path
+
+
+def flat(path: Path) -> Path:
+    """Write a picture of 363 MB in 355 kB."""
+    pyvips.Image.black(11_000, 11_001, bands=3).write_to_file(str(path), compression=9)
+    return path
+
+
+UNDECIDED: dict[str, tuple[str, Callable[[Path], Path]]] = {
+    "several-pages": ("--page", lambda d: write_tiff(d / "a.tif", Page(PIXELS), Page(PIXELS))),
+    "unnamed-channels": (
+        "--channels",
+        lambda d: write_tiff(d / "a.tif", Page(FOUR, extra_samples=(tiff.NOT_SAID,))),
+    ),
+    "bilevel": ("--bilevel", lambda d: bilevel(d / "a.png")),
+    "cmyk-without-profile": (
+        "--assume-profile", lambda d: write_tiff(d / "a.tif", Page(FOUR, tiff.CMYK))
+    ),
+    "unusable-profile": (
+        "--assume-profile", lambda d: write_tiff(d / "a.tif", Page(PIXELS, profile=CMYK))
+    ),
+    "low-maximum": ("--white-level", lambda d: write_tiff(d / "a.tif", Page(DARK))),
+    "tiny-for-its-size": ("--trust-size", lambda d: flat(d / "a.png")),
+}  # fmt: skip
+DECIDED = {
+    "several-pages": ReadingRecipe(page=1),
+    "unnamed-channels": ReadingRecipe(channels=(1, 2, 3)),
+    "bilevel": ReadingRecipe(bilevel="grey"),
+    "cmyk-without-profile": ReadingRecipe(assume_profile="cmyk"),
+    "unusable-profile": ReadingRecipe(assume_profile="srgb"),
+    "low-maximum": ReadingRecipe(white_level=65535),
+    "tiny-for-its-size": ReadingRecipe(trust_size=True),
+}
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_what_is_not_known_is_named_and_refused_until_it_is_decided(
+    name: str, tmp_path: Path
+) -> None:
+    option, make = UNDECIDED[name]
+    path = make(tmp_path)
+    (warning,) = inspect_picture(path).warnings
+    assert (warning.name, warning.option) == (name, option)
+    assert str(path) in warning.sentence
+    assert option in warning.sentence
+    found = [FoundPicture("a", path)]
+    assert identify_pictures(found, tmp_path.resolve()) == ([], [warning.sentence])
+    if name != "low-maximum":  # this one takes all pixels to see
+        with pytest.raises(PictureError, match=option):
+            open_picture(path)
+    with pytest.raises(PictureError, match=option):
+        read_picture(path)
+    assert inspect_picture(path, DECIDED[name]).warnings == ()
+    (picture,), problems = identify_pictures(found, tmp_path.resolve(), DECIDED[name])
+    assert problems == []
+    assert picture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("reading", "sentence"),
+    [
+        (ReadingRecipe(page=3), "has 2 pages, so there is no --page 3"),
+        (ReadingRecipe(page=2, channels=(1, 2, 9)), "has 4 channels, so there is no channel 9"),
+    ],
+)
+def test_what_is_not_there_cannot_be_decided_for(
+    tmp_path: Path, reading: ReadingRecipe, sentence: str
+) -> None:
+    page = Page(FOUR, extra_samples=(tiff.NOT_SAID,))
+    path = write_tiff(tmp_path / "a.tif", page, page)
+    with pytest.raises(PictureError, match=sentence):
+        open_picture(path, reading)
+
+
+def test_decisions_are_left_alone_where_nothing_is_open(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "a.png", PIXELS)
+    all_of_them = ReadingRecipe("cmyk", 4095, 7, (9, 8, 7), "grey", True)
+    assert np.array_equal(read_picture(path, all_of_them), PIXELS)
+    assert open_picture(path, all_of_them).reading == ""
+
+
+def test_samples_above_white_are_not_clipped_in_silence(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", Page(PIXELS.astype(np.uint16) * 200))
+    with pytest.raises(PictureError, match=r"samples up to \d+, above --white-level 4095"):
+        read_picture(path, ReadingRecipe(white_level=4095))
+
+
+@pytest.mark.parametrize("profile", [P3[:200], GARBLED, b"no profile"])
+def test_a_broken_profile_is_not_replaced_in_silence(tmp_path: Path, profile: bytes) -> None:
+    path = write_tiff(tmp_path / "a.tif", Page(PIXELS, profile=profile))
+    (warning,) = inspect_picture(path).warnings
+    assert warning.name == "unusable-profile"
+
+
+def test_a_profile_is_assumed_only_for_what_it_fits(tmp_path: Path) -> None:
+    (tmp_path / "p3.icc").write_bytes(P3)
+    reading = ReadingRecipe(assume_profile=str(tmp_path / "p3.icc"))
+    with pytest.raises(PictureError, match=r"p3\.icc is for RGB\. Name the profile"):
+        open_picture(write_tiff(tmp_path / "a.tif", Page(FOUR, tiff.CMYK)), reading)
+    picture = open_picture(write_tiff(tmp_path / "b.tif", Page(PIXELS)), reading)
+    digest = hashlib.sha256(P3).hexdigest()[:12]
+    assert picture.reading == f"assumed profile sP3C (SHA-256 {digest}…) to sRGB"
+    tagged = write_tiff(tmp_path / "c.tif", Page(PIXELS, profile=P3))
+    assert open_picture(tagged, ReadingRecipe(assume_profile="cmyk")).reading == (
+        "profile sP3C to sRGB"
+    )
+    untagged = write_tiff(tmp_path / "d.tif", Page(PIXELS))
+    assert open_picture(untagged, ReadingRecipe(assume_profile="cmyk")).reading == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("nowhere.icc", "cannot be read: No such file"), ("broken.icc", "is no whole ICC profile")],
+)
+def test_a_profile_that_is_none_is_a_sentence(tmp_path: Path, name: str, sentence: str) -> None:
+    (tmp_path / "broken.icc").write_bytes(GARBLED)
+    path = write_tiff(tmp_path / "a.tif", Page(PIXELS))
+    with pytest.raises(UsageProblem, match=sentence):
+        open_picture(path, ReadingRecipe(assume_profile=str(tmp_path / name)))
+
+
+def test_alpha_that_is_nowhere_full_is_a_sentence(tmp_path: Path) -> None:
+    glass = np.dstack([PIXELS, np.full((37, 52), 254, np.uint8)])
+    path = save_picture(tmp_path / "a.png", glass)
+    _, problems = identify_pictures([FoundPicture("a", path)], tmp_path.resolve())
+    assert "No pixel of" in problems[0]
+    assert "its alpha is 254 at most, and full is 255" in problems[0]
+
+
+def test_alpha_beside_an_unnamed_channel_is_still_alpha(tmp_path: Path) -> None:
+    hole = np.full((37, 52), 255, np.uint8)
+    hole[4:9, 20:40] = 0
+    page = Page(
+        np.dstack([PIXELS, PIXELS[..., 1], hole]), extra_samples=(tiff.NOT_SAID, tiff.ALPHA)
+    )
+    path = write_tiff(tmp_path / "a.tif", page)
+    _, there = open_picture(path, ReadingRecipe(channels=(1, 2, 3))).window(0, 0, 37, 52)
+    assert np.array_equal(there, hole == 255)
+
+
+def test_a_mask_of_one_bit_needs_no_decision(tmp_path: Path) -> None:
+    assert np.array_equal(read_grey(bilevel(tmp_path / "a.png")), BITS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"white_level": 65536}, "--white-level is 65536"),
+        ({"page": -1}, "--page is -1"),
+        ({"channels": (1, 2)}, "--channels is 1,2; expected three"),
+        ({"channels": (0,)}, "--channels is 0; expected three"),
+        ({"bilevel": "colour"}, "--bilevel is 'colour'"),
+    ],
+)
+def test_a_reading_recipe_checks_itself(fields: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UsageProblem, match=sentence):
+        ReadingRecipe(**fields)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_replaced_is_read_anew(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "a.png", PIXELS)
+    assert np.array_equal(read_picture(path), PIXELS)
+    assert np.array_equal(open_picture(path).window(0, 0, 37, 52)[0], PIXELS)
+    save_picture(tmp_path / "a.png", 255 - PIXELS)
+    assert np.array_equal(open_picture(path).window(0, 0, 37, 52)[0], 255 - PIXELS)
+    assert np.array_equal(read_picture(path), 255 - PIXELS)
