@@ -137,7 +137,9 @@ def peers(seeds: int) -> None:
     """Print all methods on two shapes."""
     for height, width, count in ((700, 800, 25), (528, 1344, 25)):
         best = BEST_KNOWN[height, width, count]
-        print(f"\n{width} x {height}, N = {count}, {seeds} seeds: share worst, median; coverage; CPU")
+        print(
+            f"\n{width} x {height}, N = {count}, {seeds} seeds: share worst, median; covered; CPU"
+        )
         for sampler in (uniform, rejection, best_candidate, poisson_disk, farthest, ours):
             distances, shares, seconds, hung = measured(sampler, (height, width), count, seeds)
             print(

@@ -8,7 +8,7 @@ record beside it says that it is whole. A killed build, run again, continues.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, patch_row, write_plan
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.shard_jobs import ENCODERS, STATE, ShardJob, found_whole, make_shard, shard_jobs
-from dunhuang_data.types import Split
+from dunhuang_data.types import SPLITS
 
 BUILD_MARKER = "build.json"
 
@@ -94,7 +94,8 @@ def build_dataset(
     with locked(building, "building"), _gone_if_empty(building):
         if not (building / MARKER).is_file():
             jobs = shard_jobs(plan, bank, recipe, building)
-            _finish(building, plan, recipe, build_id, _pour(jobs, workers, scheduler, progress))
+            shards = _pour(jobs, building, workers, scheduler, progress)
+            _finish(building, plan, recipe, build_id, shards)
         with explained(out):
             shutil.rmtree(building / STATE, ignore_errors=True)
             refuse_existing(out, CONTENTS, overwrite, inputs)
@@ -119,23 +120,29 @@ def _gone_if_empty(building: Path) -> Iterator[None]:
 
 
 def _pour(
-    jobs: Sequence[ShardJob], workers: int, scheduler: str | None, progress: Progress
+    jobs: Iterable[ShardJob],
+    building: Path,
+    workers: int,
+    scheduler: str | None,
+    progress: Progress,
 ) -> tuple[Shard, ...]:
-    """Make the shards that an earlier run did not leave whole; return all, in order."""
-    whole: dict[tuple[Split, int], Shard] = {}
-    missing = []
-    for job in jobs:
-        shard = found_whole(job)
-        if shard is None:
-            missing.append(job)
-        else:
-            whole[shard.split, shard.number] = shard
-    progress(sum(shard.samples for shard in whole.values()))
-    for shard in run_jobs(make_shard, missing, workers, scheduler):
-        _check_arrived(shard, jobs[0].building)
-        whole[shard.split, shard.number] = shard
+    """Make the shards that an earlier run did not leave whole; return all, split by split."""
+    whole: list[Shard] = []
+
+    def missing() -> Iterator[ShardJob]:
+        for job in jobs:
+            shard = found_whole(job)
+            if shard is None:
+                yield job
+            else:
+                whole.append(shard)
+                progress(shard.samples)
+
+    for shard in run_jobs(make_shard, missing(), workers, scheduler):
+        _check_arrived(shard, building)
+        whole.append(shard)
         progress(shard.samples)
-    return tuple(whole[job.split, job.number] for job in jobs)
+    return tuple(sorted(whole, key=lambda shard: (SPLITS.index(shard.split), shard.number)))
 
 
 def check_bank_fits(plan: PatchPlan, bank: MaskBank) -> None:
@@ -163,7 +170,7 @@ def _build_id(plan: PatchPlan, bank: MaskBank, recipe: BuildRecipe) -> str:
     digest = hashlib.sha256()
     digest.update(json.dumps([asdict(plan.recipe), asdict(recipe), bank.sha256]).encode())
     for picture in plan.pictures:
-        digest.update(f"{picture.id}\t{picture.file}\t{picture.sha256}\n".encode())
+        digest.update((json.dumps(asdict(picture)) + "\n").encode())
     for patch in plan.patches:
         digest.update(("\t".join(patch_row(patch)) + "\n").encode())
     return digest.hexdigest()
@@ -229,7 +236,9 @@ def _finish(
         shutil.rmtree(building / "plan", ignore_errors=True)
         for leftover in list(building.rglob(".*.partial-*")):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-    write_plan(replace(plan, pictures_root=Path()), building / "plan")
+    here = Path()
+    moved = replace(plan, pictures_root=here, damage_root=plan.damage_root and here)
+    write_plan(moved, building / "plan")
     names = [*files, *(f"plan/{path.name}" for path in (building / "plan").iterdir())]
     write_manifest(
         DatasetManifest(

@@ -4,8 +4,9 @@ Jobs are pure functions of their argument and may run in any order; results come
 """
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 from dunhuang_data.errors import EnvironmentProblem
 
@@ -15,7 +16,7 @@ Result = TypeVar("Result")
 
 def run_jobs(
     function: Callable[[Job], Result],
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     workers: int = 1,
     scheduler: str | None = None,
 ) -> Iterator[Result]:
@@ -25,8 +26,8 @@ def run_jobs(
     ----------
     function : callable
         Importable by name, so that other processes find it.
-    jobs : sequence
-        Picklable.
+    jobs : iterable
+        Picklable. They are taken as they are needed, so that there may be very many.
     workers : int
         Processes on this machine; 1 runs everything here. Processes are spawned, never forked:
         picture decoders have threads.
@@ -40,16 +41,22 @@ def run_jobs(
     """
     if scheduler is not None:
         yield from _dask(function, jobs, scheduler)
-    elif workers <= 1 or len(jobs) <= 1:
-        yield from map(function, jobs)
+        return
+    waiting = iter(jobs)
+    first = list(islice(waiting, max(1, workers)))
+    if len(first) <= 1:
+        yield from map(function, chain(first, waiting))
     else:
-        yield from _processes(function, jobs, min(workers, len(jobs)))
+        yield from _processes(function, chain(first, waiting), len(first))
+
+
+AHEAD = 4  # jobs a worker that are handed out before there are results
 
 
 def _processes(
-    function: Callable[[Job], Result], jobs: Sequence[Job], workers: int
+    function: Callable[[Job], Result], jobs: Iterator[Job], workers: int
 ) -> Iterator[Result]:
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
@@ -59,10 +66,16 @@ def _processes(
         initializer=signal.signal,
         initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is answered here, once
     ) as pool:
-        futures = [pool.submit(function, job) for job in jobs]
+        futures: set[Future[Result]] = set()
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            while True:
+                wanted = AHEAD * workers - len(futures)
+                futures |= {pool.submit(function, job) for job in islice(jobs, wanted)}
+                if not futures:
+                    break
+                done, futures = wait(futures, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
         except BrokenProcessPool as error:
             raise EnvironmentProblem(
                 f"One of the {workers} worker processes died; most often the system ended it for "
@@ -74,7 +87,7 @@ def _processes(
 
 
 def _dask(
-    function: Callable[[Job], Result], jobs: Sequence[Job], scheduler: str
+    function: Callable[[Job], Result], jobs: Iterable[Job], scheduler: str
 ) -> Iterator[Result]:
     try:
         from distributed import Client, as_completed
@@ -97,5 +110,11 @@ def _dask(
                 f"The Dask scheduler at {scheduler} has no workers (30 s waited). Start one with "
                 f"dask worker {scheduler}."
             ) from error
-        for future in as_completed(client.map(function, jobs, pure=False)):
+        waiting = iter(jobs)
+        ahead = AHEAD * max(1, sum(client.nthreads().values()))
+        first = [client.submit(function, job, pure=False) for job in islice(waiting, ahead)]
+        futures: Any = as_completed(first)
+        for future in futures:
+            for job in islice(waiting, 1):
+                futures.add(client.submit(function, job, pure=False))
             yield future.result()

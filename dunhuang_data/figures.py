@@ -72,19 +72,23 @@ def _write_text(
 
 
 def plan_overlay(
-    picture: UInt8Array, patches: Sequence[PatchSpec], patch_size: int, longest_px: int = 1200
+    picture: UInt8Array,
+    scaled_hw: tuple[int, int],
+    patches: Sequence[PatchSpec],
+    patch_size: int,
 ) -> UInt8Array:
     """Draw a picture's numbered patches in the colour of their split; beside it, the coverage.
 
     Parameters
     ----------
-    picture : (H, W, 3) uint8
+    picture : (h, w, 3) uint8
+        Shrunk to the size of the drawing.
+    scaled_hw : tuple of int
+        The picture's height and width at the scale it is cut at.
     patches : sequence of PatchSpec
-        Of this picture.
+        Of this picture. Variants of one place are drawn once.
     patch_size : int
         In pixels.
-    longest_px : int
-        The drawing is shrunk to this many pixels on its longer side.
 
     Returns
     -------
@@ -92,27 +96,26 @@ def plan_overlay(
         Left the picture; right how many patches lie on each pixel, black where none does.
     """
     height, width = picture.shape[:2]
-    scale = min(1.0, longest_px / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    drawing = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    count = np.zeros((size[1], size[0]), dtype=np.int64)
-    for patch in patches:
+    scale = height / scaled_hw[0], width / scaled_hw[1]
+    places = list({patch.center_yx: patch for patch in patches}.values())
+    drawing = picture.copy()
+    count = np.zeros((height, width), dtype=np.int64)
+    for patch in places:
         corner = np.array(patch.center_yx) - patch_size // 2
-        (y0, x0), (y1, x1) = (
-            np.rint(edge * scale).astype(int) for edge in (corner, corner + patch_size)
-        )
+        y0, x0 = np.maximum(np.rint(corner * scale).astype(int), 0)
+        y1, x1 = np.rint((corner + patch_size) * scale).astype(int)
         count[y0:y1, x0:x1] += 1
         color = SPLIT_COLORS[patch.split]
         cv2.rectangle(drawing, (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1), color, 2)
-    for number, patch in enumerate(patches):
-        y, x = (int(value * scale) for value in patch.center_yx)
+    for number, patch in enumerate(places):
+        y, x = (int(value * side) for value, side in zip(patch.center_yx, scale, strict=True))
         cv2.circle(drawing, (x, y), 12, SPLIT_COLORS[patch.split], -1, cv2.LINE_AA)
         _write_text(drawing, str(number), (x - 4 - 4 * (number > 9), y + 5), (0, 0, 0))
     split = patches[0].split if patches else "train"
     covered = f"patches per pixel: 0 (black) to {count.max()}; covered {(count > 0).mean():.1%}"
     return montage(
         [[drawing, _heat(count)]],
-        [[f"{len(patches)} patches of {patch_size} px, {split}", covered]],
+        [[f"{len(places)} patches of {patch_size} px, {split}", covered]],
     )
 
 

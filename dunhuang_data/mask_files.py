@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from dunhuang_data.errors import PictureError
-from dunhuang_data.pictures import picture_size, pictures_below, read_grey
+from dunhuang_data.pictures import open_picture, picture_size, pictures_below, read_grey
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
+from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
 
 MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
@@ -81,3 +84,30 @@ def mask_of(picture: Path, mask: Path) -> Path:
             f"(with .png, .jpg, .tif or .webp), found {what}."
         )
     return found[0]
+
+
+class DamageMask:
+    """A mask of a picture's real damage, read in windows; see `dunhuang_data.types.PixelSource`.
+
+    Attributes
+    ----------
+    shape_hw : tuple of int
+    """
+
+    def __init__(self, path: Path, damage_is: str, shape_hw: tuple[int, int]) -> None:
+        self._mask = open_picture(path, ReadingRecipe(bilevel="grey"))
+        self._white_is_damage = damage_is == "white"
+        self.shape_hw = self._mask.shape_hw
+        if self.shape_hw != shape_hw:
+            (height, width), (mask_height, mask_width) = shape_hw, self.shape_hw
+            raise PictureError(
+                f"The damage mask {path} is {mask_height} x {mask_width} px (height x width), its "
+                f"picture {height} x {width} px. They must be of one size; masks are never "
+                "resampled."
+            )
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
+        """Return the mask's own pixels, and 1 where the picture is sound, 0 where damaged."""
+        pixels, _ = self._mask.window(top, left, height, width)
+        white = pixels[..., 1] >= 128
+        return pixels, (white != self._white_is_damage).astype(np.uint8)

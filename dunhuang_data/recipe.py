@@ -3,8 +3,8 @@
 Imports nothing heavy: the command line reads its defaults from here before NumPy is loaded.
 """
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, cast
 
 from dunhuang_data.errors import UsageProblem
 
@@ -60,6 +60,10 @@ class ReadingRecipe:
         )
 
 
+METHODS = ("max-distance", "poisson", "grid", "random")
+SMALL = ("fail", "skip", "pad", "upscale")
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRecipe:
     """Settings of ``sample-patches``.
@@ -70,34 +74,82 @@ class PlanRecipe:
         Side of a patch in pixels.
     per_picture : int
         Patches cut from each picture.
+    total : int
+        If not 0: patches cut from all pictures together, shared by area, instead.
+    method : {"max-distance", "poisson", "grid", "random"}
+        How they are spread over a picture.
+    scale : float
+        Pictures are cut at this scale: at 0.5 a patch shows twice as much in half the detail.
+    small : {"fail", "skip", "pad", "upscale"}
+        What is done with a picture that is smaller than a patch.
+    damage_is : {"", "white", "black"}
+        What marks damage in the masks of real damage; empty if there are none.
+    max_damage : float
+        Largest share of a patch that may be damaged, in [0, 1].
+    min_detail : float
+        Least detail of a patch: mean absolute difference between neighbouring grey values, in
+        levels of 0 … 255 a pixel. 0 takes all.
     split : tuple of three float
         Shares of the pictures for train, val and test; they add up to 1.
+    split_by : {"picture", "group"}
+        Whether each picture is drawn by itself, or all pictures of a group together.
+    variants : int
+        Samples made of each training patch, each with its own draw of flip and turn.
     flip_probability, turn_probability : float
         For patches of the training split only.
     max_angle_deg : float
         Turns are uniform in [−max_angle_deg, max_angle_deg].
     seed : int
         Of every draw in the plan.
+    reading : ReadingRecipe
     """
 
     patch_size: int = 256
     per_picture: int = 25
+    total: int = 0
+    method: str = "max-distance"
+    scale: float = 1.0
+    small: str = "fail"
+    damage_is: str = ""
+    max_damage: float = 0.0
+    min_detail: float = 0.0
     split: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    split_by: str = "picture"
+    variants: int = 1
     flip_probability: float = 0.5
     turn_probability: float = 0.5
     max_angle_deg: float = 30.0
     seed: int = 0
+    reading: ReadingRecipe = field(default_factory=ReadingRecipe)
 
     def __post_init__(self) -> None:
         _refuse_unless(self.patch_size >= 1, f"--size is {self.patch_size}; at least 1 px.")
         _refuse_unless(self.per_picture >= 1, f"--per-picture is {self.per_picture}; at least 1.")
+        _refuse_unless(self.total >= 0, f"--total is {self.total}; at least 1, or 0 for none.")
+        _refuse_unless(self.variants >= 1, f"--variants is {self.variants}; at least 1.")
+        _refuse_unless(
+            0.01 <= self.scale <= 16, f"--scale is {self.scale}; expected 0.01 to 16, 1 = as it is."
+        )
+        for name, value, choices in (
+            ("--method", self.method, METHODS),
+            ("--small", self.small, SMALL),
+            ("--split-by", self.split_by, ("picture", "group")),
+            ("--damage-is", self.damage_is, ("", "white", "black")),
+        ):
+            listed = ", ".join(filter(None, choices))
+            _refuse_unless(value in choices, f"{name} is {value!r}; expected one of {listed}.")
+        _refuse_unless(self.min_detail >= 0, f"--min-detail is {self.min_detail}; at least 0.")
         _refuse_unless(
             len(self.split) == 3 and min(self.split) >= 0 and abs(sum(self.split) - 1) < 1e-6,
             f"--split is {','.join(f'{share:g}' for share in self.split)}; expected three shares "
             "(train,val,test) that add up to 1, such as 0.8,0.1,0.1.",
         )
-        for name, value in (("--flip", self.flip_probability), ("--turn", self.turn_probability)):
-            _refuse_unless(0 <= value <= 1, f"{name} is {value}; a probability lies in [0, 1].")
+        for name, share in (
+            ("--flip", self.flip_probability),
+            ("--turn", self.turn_probability),
+            ("--max-damage", self.max_damage),
+        ):
+            _refuse_unless(0 <= share <= 1, f"{name} is {share}; expected a number in [0, 1].")
         _refuse_unless(
             0 <= self.max_angle_deg <= 180,
             f"--max-angle is {self.max_angle_deg}; expected 0 to 180 degrees.",
@@ -157,12 +209,16 @@ class BuildRecipe:
 
 
 def recipe_from_json(kind: type, document: dict[str, Any]) -> Any:
-    """Rebuild a recipe from its JSON form (lists become tuples)."""
+    """Rebuild a recipe from its JSON form (lists become tuples, objects the recipes in it)."""
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in document.items()}
-    for field in fields(kind):
-        expected = type(field.default)
-        if field.name in values and type(values[field.name]) is not expected:
-            found = values[field.name]
-            if not (expected is float and isinstance(found, int)):
-                raise TypeError(f"{field.name} is {found!r}, expected {expected.__name__}")
+    for one in fields(kind):
+        if one.name not in values:
+            continue
+        found = values[one.name]
+        if is_dataclass(one.default_factory):
+            values[one.name] = recipe_from_json(cast(type, one.default_factory), found)
+            continue
+        expected = type(one.default)
+        if type(found) is not expected and not (expected is float and isinstance(found, int)):
+            raise TypeError(f"{one.name} is {found!r}, expected {expected.__name__}")
     return kind(**values)

@@ -6,6 +6,7 @@ it is whole.
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -15,15 +16,14 @@ import numpy as np
 
 from dunhuang_data import format_hdf5, format_zarr
 from dunhuang_data.atomic import write_bytes, write_json
-from dunhuang_data.errors import PictureError
 from dunhuang_data.manifest import Shard, StoredFile, shard_from_json
 from dunhuang_data.mask_bank import MaskBank, open_bank
-from dunhuang_data.pictures import read_picture, sha256_of_file
+from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, patch_row
-from dunhuang_data.recipe import BuildRecipe
-from dunhuang_data.render import render_patch
+from dunhuang_data.recipe import BuildRecipe, PlanRecipe
+from dunhuang_data.replay import open_planned
 from dunhuang_data.shards import content_sha256, stored_arrays
-from dunhuang_data.types import SPLITS, PatchSpec, Picture, Samples, Split, UInt8Array
+from dunhuang_data.types import PatchSpec, Picture, Samples, Split
 
 STATE = "state"  # folder of the records; gone when the dataset is whole
 ENCODERS: dict[str, ModuleType] = {"zarr": format_zarr, "hdf5": format_hdf5}
@@ -38,39 +38,35 @@ class ShardJob:
     number: int
     total: int
     recipe: BuildRecipe
-    patch_size: int
     patches: tuple[PatchSpec, ...]
     pictures: tuple[Picture, ...]
+    plan_recipe: PlanRecipe
     pictures_root: Path
+    damage_root: Path | None
     masks_root: Path
 
 
 def shard_jobs(
     plan: PatchPlan, bank: MaskBank, recipe: BuildRecipe, building: Path
-) -> list[ShardJob]:
-    """Cut a plan into shards, split by split, in the plan's order."""
+) -> Iterator[ShardJob]:
+    """Cut a plan into shards, in its order; a job at a time, for there may be very many."""
     pictures = {picture.id: picture for picture in plan.pictures}
-    jobs = []
-    for split in SPLITS:
-        patches = [patch for patch in plan.patches if patch.split == split]
-        for number, first in enumerate(range(0, len(patches), recipe.shard_size)):
-            part = tuple(patches[first : first + recipe.shard_size])
-            needed = dict.fromkeys(patch.picture_id for patch in part)
-            jobs.append(
-                ShardJob(
-                    building=building.absolute(),
-                    split=split,
-                    number=number,
-                    total=len(patches),
-                    recipe=recipe,
-                    patch_size=plan.recipe.patch_size,
-                    patches=part,
-                    pictures=tuple(pictures[picture_id] for picture_id in needed),
-                    pictures_root=plan.pictures_root.absolute(),
-                    masks_root=bank.root.absolute(),
-                )
-            )
-    return jobs
+    totals = plan.count_by_split()
+    for split, number, patches in plan.in_shards(recipe.shard_size):
+        needed = dict.fromkeys(patch.picture_id for patch in patches)
+        yield ShardJob(
+            building=building.absolute(),
+            split=split,
+            number=number,
+            total=totals[split],
+            recipe=recipe,
+            patches=patches,
+            pictures=tuple(pictures[picture_id] for picture_id in needed),
+            plan_recipe=plan.recipe,
+            pictures_root=plan.pictures_root.absolute(),
+            damage_root=None if plan.damage_root is None else plan.damage_root.absolute(),
+            masks_root=bank.root.absolute(),
+        )
 
 
 def make_shard(job: ShardJob) -> Shard:
@@ -94,7 +90,7 @@ def make_shard(job: ShardJob) -> Shard:
 
 
 def _render(job: ShardJob) -> Samples:
-    size, count = job.patch_size, len(job.patches)
+    size, count = job.plan_recipe.patch_size, len(job.patches)
     samples = Samples(
         image=np.empty((count, size, size, 3), dtype=np.uint8),
         valid=np.empty((count, size, size), dtype=np.uint8),
@@ -104,30 +100,14 @@ def _render(job: ShardJob) -> Samples:
     pictures = {picture.id: picture for picture in job.pictures}
     row = 0
     for picture_id, patches in groupby(job.patches, key=lambda patch: patch.picture_id):
-        pixels = _planned_picture(pictures[picture_id], job.pictures_root)
+        source = open_planned(
+            pictures[picture_id], job.plan_recipe, job.pictures_root, job.damage_root
+        )
         for patch in patches:
-            samples.image[row], samples.damage[row] = render_patch(
-                pixels, patch.center_yx, size, patch.augmentation
-            )
+            samples.image[row], samples.damage[row] = source.patch(patch)
             samples.valid[row] = bank.read(patch.index)
             row += 1
     return samples
-
-
-def _planned_picture(picture: Picture, root: Path) -> UInt8Array:
-    path = root / picture.file
-    if not path.is_file():
-        raise PictureError(
-            f"The plan needs {path}, which is not there. Put the pictures back, or name the folder "
-            "they are in now with --pictures."
-        )
-    found = sha256_of_file(path)
-    if found != picture.sha256:
-        raise PictureError(
-            f"{path} has changed since the plan was made (SHA-256 {found[:12]}…, planned "
-            f"{picture.sha256[:12]}…). Put the old file back, or make the plan again."
-        )
-    return read_picture(path)
 
 
 def _record_path(job: ShardJob) -> Path:

@@ -1,7 +1,7 @@
 """The frozen records that modules hand to one another. No input or output, no algorithm."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,16 @@ class Picture:
         nothing.
     transparent : bool
         Some of its pixels are not there: its alpha says so.
+    group : str
+        Pictures of one group share a split; empty if it is in none.
+    split : {"train", "val", "test"}
+        Of all its patches.
+    scale : float
+        At which it is cut: patch pixels per picture pixel.
+    damage_file, damage_sha256 : str
+        The mask of its real damage, below the plan's ``damage_root``; empty if it has none.
+    rights, attribution : str
+        As the sidecar table gives them.
     """
 
     id: str
@@ -45,6 +55,32 @@ class Picture:
     sha256: str
     reading: str = ""
     transparent: bool = False
+    group: str = ""
+    split: Split = "train"
+    scale: float = 1.0
+    damage_file: str = ""
+    damage_sha256: str = ""
+    rights: str = ""
+    attribution: str = ""
+
+    @property
+    def scaled_hw(self) -> tuple[int, int]:
+        """Height and width in patch pixels: the picture at the scale it is cut at."""
+        return scaled(self.height, self.scale), scaled(self.width, self.scale)
+
+
+def scaled(length: int, scale: float) -> int:
+    """Return how many whole pixels a side has at a scale, at least 1."""
+    return max(1, int(length * scale + 1e-6))
+
+
+class PixelSource(Protocol):
+    """A picture of which windows can be had (`dunhuang_data.pictures.SourcePicture`)."""
+
+    shape_hw: tuple[int, int]
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
+        """Return pixels (h, w, 3) uint8 and which of them are there, (h, w) uint8 of {0, 1}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +110,16 @@ class PatchSpec:
     picture_id : str
         The picture it is cut from.
     center_yx : tuple of int
-        Row and column. Size s covers rows ``cy - s // 2`` … ``cy - s // 2 + s - 1``.
+        Row and column in the picture at its scale. Size s covers rows ``cy - s // 2`` …
+        ``cy - s // 2 + s - 1``.
     split : {"train", "val", "test"}
         The picture's split.
     augmentation : Augmentation
         The identity outside ``train``.
     nearest_px : float
-        Distance to the nearest other centre on the same picture; infinite if alone.
+        Distance to the nearest other centre on the same picture, at its scale; infinite if alone.
+    scale : float
+        Of the picture: patch pixels per picture pixel.
     """
 
     index: int
@@ -89,6 +128,7 @@ class PatchSpec:
     split: Split
     augmentation: Augmentation
     nearest_px: float
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

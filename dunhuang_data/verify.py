@@ -9,7 +9,6 @@ from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import MARKER, TABLES, PatchPlan, patch_row, read_plan
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.shards import content_sha256, stored_arrays
-from dunhuang_data.types import SPLITS
 
 
 def verify_dataset(root: Path, progress: Progress = no_progress) -> list[str]:
@@ -40,16 +39,15 @@ def verify_dataset(root: Path, progress: Progress = no_progress) -> list[str]:
     except DunhuangError as error:
         return [str(error)]
     problems += [*_incomplete(manifest, plan), *_split_leaks(plan)]
-    for split in SPLITS:
-        shards = [shard for shard in manifest.shards if shard.split == split]
-        if shards:
-            reader = DatasetReader(root, split)
-            patches = [patch_row(patch) for patch in plan.patches if patch.split == split]
-            for shard in shards:
-                first = shard.number * manifest.recipe.shard_size
-                rows = patches[first : first + shard.samples]
-                problems += _content_problem(reader, shard, first, rows)
-                progress(shard.samples)
+    shards = {(shard.split, shard.number): shard for shard in manifest.shards}
+    readers = {split: DatasetReader(root, split) for split in {split for split, _ in shards}}
+    for split, number, patches in plan.in_shards(manifest.recipe.shard_size):
+        shard = shards.get((split, number))
+        if shard is not None:
+            rows = [patch_row(patch) for patch in patches]
+            first = number * manifest.recipe.shard_size
+            problems += _content_problem(readers[split], shard, first, rows)
+            progress(shard.samples)
     return problems
 
 

@@ -1,4 +1,4 @@
-"""What is known of a picture before any patch is placed: how far apart, and whether all is covered."""
+"""What is known of a picture beforehand: how far apart patches can lie, and if they cover it."""
 
 from math import ceil, hypot, inf, sqrt
 

@@ -152,9 +152,7 @@ def _best_of_starts(
     return corners if best is None else best.corners
 
 
-def _mirrored(
-    corners: Integers, rows: int, columns: int, rng: np.random.Generator
-) -> Integers:
+def _mirrored(corners: Integers, rows: int, columns: int, rng: np.random.Generator) -> Integers:
     """Turn a row layout over at random, which is all the freedom it has."""
     for axis, length in ((0, rows), (1, columns)):
         if draw_below(rng, 2):

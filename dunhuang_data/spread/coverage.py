@@ -91,12 +91,10 @@ def _tiles(
         for left in range(0, shape_hw[1], side):
             met = line[(line[:, 1] > left - patch_size) & (line[:, 1] < left + side)]
             tile = min(side, shape_hw[0] - top), min(side, shape_hw[1] - left)
-            yield tile, met - [top, left]
+            yield tile, met - np.array([top, left])
 
 
-def pixels_by_depth(
-    shape_hw: tuple[int, int], patch_size: int, centers_yx: Integers
-) -> Integers:
+def pixels_by_depth(shape_hw: tuple[int, int], patch_size: int, centers_yx: Integers) -> Integers:
     """Return how many pixels lie in 0, 1, 2 … patches, (most + 1,) int64."""
     totals = np.zeros(1, dtype=np.int64)
     for tile, corners in _tiles(shape_hw, patch_size, centers_yx - patch_size // 2):

@@ -21,7 +21,7 @@ def evenly(length: int, pitch: int) -> Integers:
 
 
 def lattice(rows: int, columns: int, spots: int) -> tuple[Integers, Integers]:
-    """Return the rows and columns of a lattice of at least ``spots`` spots (or of every position)."""
+    """Return the rows and columns of a lattice of at least ``spots`` spots, or of all positions."""
     pitch = max(1, isqrt(rows * columns // max(1, spots)))
     return evenly(rows, pitch), evenly(columns, pitch)
 
@@ -116,7 +116,7 @@ def put_back(spots: Integers, points: Integers, rng: np.random.Generator) -> Int
 
 
 def choose_spots(spots: Integers, count: int, rng: np.random.Generator) -> Integers:
-    """Choose ``count`` of some spots by the farthest-point rule, the first at random: (count, 2)."""
+    """Choose some of the spots by the farthest-point rule, the first at random: (count, 2) int64."""
     chosen = np.empty((count, 2), dtype=np.int64)
     place = draw_below(rng, len(spots))
     near = np.full(len(spots), FAR)
@@ -152,4 +152,3 @@ def _squared(spots: Integers, point: Integers) -> Integers:
     y, x = spots[:, 0] - spots.dtype.type(point[0]), spots[:, 1] - spots.dtype.type(point[1])
     squared: Integers = y * y + x * x
     return squared
-

@@ -13,9 +13,7 @@ from dunhuang_data.spread.centers import Allowed, check_possible, spread_centers
 from dunhuang_data.spread.farthest import lattice
 
 Integers = NDArray[np.int64]
-Method = Callable[
-    [tuple[int, int], int, int, np.random.Generator, Allowed | None], Integers
-]
+Method = Callable[[tuple[int, int], int, int, np.random.Generator, Allowed | None], Integers]
 
 
 def random_centers(
@@ -77,7 +75,7 @@ def poisson_centers(
 
 def _thrown(spots: Integers, radius: int, count: int) -> Integers:
     free = np.ones(len(spots), dtype=bool)
-    taken = []
+    taken: list[int] = []
     while len(taken) < count and free.any():
         place = int(free.argmax())
         taken.append(place)

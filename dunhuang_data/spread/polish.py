@@ -1,4 +1,4 @@
-"""Move all patches at once: cover the picture, then raise the smallest distance and keep it covered.
+"""Move all patches at once: cover the picture, raise the smallest distance, keep it covered.
 
 Both are written as one small linear programme a round. With t the smallest distance and v the
 largest violation of the conditions for coverage, it maximises t − 10 v.
@@ -7,9 +7,9 @@ largest violation of the conditions for coverage, it maximises t − 10 v.
 moves is at least |p − q| + u·(δp − δq), because a norm is convex. So a solution never promises more
 than it gives, and t never falls from round to round.
 
-*Coverage.* Look at the first uncovered pixel (X, Y), row by row. The pixel left of it is covered, so
-X is 0 or the right edge of some patch i; the pixel above is covered, so Y is 0 or the lower edge of
-some patch j. So a picture is covered if and only if, for every right edge i and lower edge j that
+*Coverage.* Look at the first uncovered pixel (X, Y), row by row. The pixel left of it is covered,
+so X is 0 or the right edge of some patch i; the pixel above is covered, so Y is 0 or the lower edge
+of some patch j. So a picture is covered if and only if, for every right edge i and lower edge j that
 meet this way, another patch k, its witness, holds (X, Y): x_k ≤ x_i + s ≤ x_k + s − 1, and likewise
 for rows. Those are differences of two unknowns, hence linear; being differences with whole limits,
 they survive rounding all positions to pixels.
@@ -122,7 +122,9 @@ def _rescued(layout: Layout) -> Integers:
     ]
     alone = np.zeros((len(cells.ys), len(cells.xs)), dtype=np.int64)
     alone[1:, 1:] = np.where(cells.depth == 1, cells.area, 0).cumsum(0).cumsum(1)
-    top, left = (np.searchsorted(e, layout.corners[:, k]) for k, e in enumerate((cells.ys, cells.xs)))
+    top, left = (
+        np.searchsorted(e, layout.corners[:, k]) for k, e in enumerate((cells.ys, cells.xs))
+    )
     bottom, right = (
         np.searchsorted(e, layout.corners[:, k] + layout.size)
         for k, e in enumerate((cells.ys, cells.xs))
@@ -146,7 +148,9 @@ class _Programme:
         self._values: list[Floats] = []
         self._limits: list[Floats] = []
 
-    def add(self, columns: list[Integers], signs: list[Floats | float], limits: Floats) -> None:
+    def add(
+        self, columns: list[Integers], signs: list[Floats | float], limits: Floats | Integers
+    ) -> None:
         """Add rows Σ sign · variable ≤ limit; a column of −1 is a patch that cannot move so."""
         block = np.zeros((len(limits), 5), dtype=np.int64)
         values = np.zeros((len(limits), 5))
@@ -268,7 +272,7 @@ def _witnesses(layout: Layout, far: float) -> tuple[Integers, Integers, Integers
     slack_y = np.minimum(at_y[:, None] - y, y + size - 1 - at_y[:, None])
     slack_x = np.minimum(at_x[:, None] - x, x + size - 1 - at_x[:, None])
     slack = np.minimum(slack_y, slack_x)
-    # a patch that ends before the pixel would have to overtake it: it is no witness, nor are i and j
+    # a patch that ends before the pixel would have to overtake it: no witness, nor are i and j
     slack[(y + size <= at_y[:, None]) | (x + size <= at_x[:, None])] = NEVER
     rows = np.arange(len(i))
     for edge in (i, j):

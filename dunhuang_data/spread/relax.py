@@ -1,4 +1,4 @@
-"""Push many points apart at once: what is too near moves away from each other, round after round."""
+"""Push many points apart at once: whoever is too near moves away, round after round."""
 
 import numpy as np
 from numpy.typing import NDArray

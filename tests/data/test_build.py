@@ -33,7 +33,7 @@ from dunhuang_data.plan import PatchPlan, make_plan, read_plan
 from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import BuildRecipe, MaskRecipe
-from dunhuang_data.render import render_patch
+from dunhuang_data.render import ArrayPicture, render_patch
 from dunhuang_data.shard_jobs import make_shard
 from dunhuang_data.types import SPLITS
 from dunhuang_data.verify import verify_dataset
@@ -72,7 +72,9 @@ def test_every_sample_is_its_patch_its_mask_and_its_damage(
         for row, patch in enumerate(patches):
             picture = next(one for one in plan.pictures if one.id == patch.picture_id)
             pixels = read_picture(plan.pictures_root / picture.file)
-            image, damage = render_patch(pixels, patch.center_yx, SIZE, patch.augmentation)
+            image, damage = render_patch(
+                ArrayPicture(pixels), patch.center_yx, SIZE, patch.augmentation
+            )
             assert np.array_equal(samples.image[row], image)
             assert np.array_equal(samples.damage[row], damage)
             assert np.array_equal(samples.valid[row], bank.read(patch.index))

@@ -50,7 +50,7 @@ def test_an_overlay_draws_the_squares_and_the_coverage() -> None:
         PatchSpec(0, "a", (10, 10), "train", Augmentation(), 1.0),
         PatchSpec(1, "a", (40, 70), "train", Augmentation(), 1.0),
     ]
-    sheet = plan_overlay(picture, patches, 20)
+    sheet = plan_overlay(picture, (60, 100), patches, 20)
     drawing = sheet[GAP + LABEL : GAP + LABEL + 60, GAP : GAP + 100]
     heat = sheet[GAP + LABEL : GAP + LABEL + 60, 2 * GAP + 100 : 2 * GAP + 200]
     assert drawing[30, 65].tolist() == [230, 159, 0]  # upper edge of the second, split colour

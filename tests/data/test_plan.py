@@ -1,6 +1,7 @@
 """Plans: pure, complete, and the same after a trip through the disk."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,11 +72,11 @@ def test_small_pictures_are_named_together_or_left_out(tmp_path: Path) -> None:
         PlanError, match=r"(?s)2 of 3 pictures are too small.*thin: .*tiny: .*--size"
     ):
         make_plan([folder], recipe)
-    plan = make_plan([folder], recipe, skip_small=True)
+    plan = make_plan([folder], replace(recipe, small="skip"))
     assert [picture.id for picture in plan.pictures] == ["big"]
     assert len(plan.left_out) == 2
-    with pytest.raises(PlanError, match="None of the 3 pictures can give 2 patches of 64 px"):
-        make_plan([folder], PlanRecipe(patch_size=64, per_picture=2), skip_small=True)
+    with pytest.raises(PlanError, match="None of the 3 pictures can give patches of 64 px"):
+        make_plan([folder], PlanRecipe(patch_size=64, per_picture=2, small="skip"))
 
 
 def test_unreadable_pictures_stop_the_plan(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from drawings import draw_picture
 from dunhuang_data.errors import PlanError
-from dunhuang_data.render import render_patch
+from dunhuang_data.render import ArrayPicture, render_patch
 from dunhuang_data.types import Augmentation
 
-PICTURE = draw_picture(83, 121, "render")
+PIXELS = draw_picture(83, 121, "render")
+PICTURE = ArrayPicture(PIXELS)
 
 
 @given(st.integers(1, 40), st.data(), st.booleans())
@@ -21,7 +22,7 @@ def test_without_a_turn_it_is_the_pictures_own_pixels(
     left = data.draw(st.integers(0, 121 - size))
     center = (top + size // 2, left + size // 2)
     image, damage = render_patch(PICTURE, center, size, Augmentation(flip=flip))
-    expected = PICTURE[top : top + size, left : left + size]
+    expected = PIXELS[top : top + size, left : left + size]
     assert np.array_equal(image, expected[:, ::-1] if flip else expected)
     assert not damage.any()
 
@@ -43,7 +44,7 @@ def test_the_flip_comes_after_the_turn() -> None:
 def test_a_spot_lands_where_the_geometry_says() -> None:
     picture = np.zeros((101, 151, 3), dtype=np.uint8)
     picture[30:33, 90:93] = 255  # centre (31, 91): 19.5 up, 15.5 right
-    turned, _ = render_patch(picture, (51, 76), 60, Augmentation(angle_deg=30))
+    turned, _ = render_patch(ArrayPicture(picture), (51, 76), 60, Augmentation(angle_deg=30))
     y, x = np.argwhere(turned[..., 0] > 128).mean(axis=0)
     up, right = 50.5 - 31, 91 - 75.5
     angle = np.radians(30)
@@ -53,10 +54,10 @@ def test_a_spot_lands_where_the_geometry_says() -> None:
 
 def test_a_window_of_the_picture_gives_what_the_whole_gives() -> None:
     """The crop before the warp must not show: a far larger picture gives the same patch."""
-    large = np.pad(PICTURE, ((300, 300), (300, 300), (0, 0)), mode="reflect")
+    large = np.pad(PIXELS, ((300, 300), (300, 300), (0, 0)), mode="reflect")
     turn = Augmentation(angle_deg=-23.4)
     image, damage = render_patch(PICTURE, (41, 60), 32, turn)
-    inside, _ = render_patch(large, (341, 360), 32, turn)
+    inside, _ = render_patch(ArrayPicture(large), (341, 360), 32, turn)
     assert not damage.any()
     assert np.array_equal(image, inside)
 

@@ -11,7 +11,7 @@ import pytest
 from dunhuang_data.build import build_dataset
 from dunhuang_data.manifest import read_manifest
 from dunhuang_data.mask_bank import open_bank
-from dunhuang_data.plan import read_plan
+from dunhuang_data.plan import Patches, read_plan
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.verify import verify_dataset
 
@@ -86,7 +86,7 @@ def test_a_picture_in_two_splits_is_found(plan_root: Path, bank_root: Path, tmp_
     row = next(row for row, patch in enumerate(plan.patches) if patch.split == "train")
     patches = list(plan.patches)
     patches[row] = replace(patches[row], split="test")
-    leaking = replace(plan, patches=tuple(patches))
+    leaking = replace(plan, patches=Patches.listed(patches))
     build_dataset(leaking, open_bank(bank_root), tmp_path / "shards", BuildRecipe("hdf5"))
     assert verify_dataset(tmp_path / "shards") == [
         f"picture {patches[row].picture_id!r} has patches in test and train."

@@ -123,7 +123,7 @@ def test_without_validation_split_there_is_no_best(
     from dunhuang_data.plan import make_plan
     from dunhuang_data.recipe import BuildRecipe, PlanRecipe
 
-    plan = make_plan([pictures], PlanRecipe(SIZE, 2, (1.0, 0.0, 0.0)))
+    plan = make_plan([pictures], PlanRecipe(patch_size=SIZE, per_picture=2, split=(1.0, 0.0, 0.0)))
     build_dataset(plan, open_bank(bank_root), tmp_path / "shards", BuildRecipe("hdf5"))
     run(tmp_path / "shards", tmp_path / "run", config(2, validate_every=2))
     assert not (tmp_path / "run" / "best.safetensors").exists()

@@ -24,6 +24,7 @@ DEFAULTS = BuildRecipe()
 @click.option("--plan", type=FILE, required=True, help="From sample-patches.")
 @click.option("--masks", type=FILE, required=True, help="From make-masks.")
 @click.option("--pictures", type=FILE, help="Where the pictures are now, if they were moved.")
+@click.option("--damage-masks", type=FILE, help="Where the masks of real damage are now.")
 @click.option(
     "--format", type=click.Choice(["zarr", "hdf5"]), default=DEFAULTS.format, help="Of the shards."
 )
@@ -43,6 +44,7 @@ def build(
     plan: Path,
     masks: Path,
     pictures: Path | None,
+    damage_masks: Path | None,
     format: str,
     shard_size: int,
     workers: int,
@@ -56,26 +58,22 @@ def build(
     Nothing is drawn here: the same plan, masks and pictures give the same bytes, on any number of
     workers. The shards grow in OUT.building; a build that was killed, run again, continues.
     """
-    from dataclasses import replace
-
     from dunhuang_data.atomic import refuse_existing
     from dunhuang_data.build import build_dataset, check_bank_fits
     from dunhuang_data.manifest import CONTENTS
     from dunhuang_data.mask_bank import open_bank
     from dunhuang_data.plan import read_plan
-    from dunhuang_data.shard_jobs import shard_jobs
 
     refuse_existing(out, CONTENTS, overwrite, (plan, masks))
     patch_plan, bank = read_plan(plan), open_bank(masks)
-    if pictures is not None:
-        patch_plan = replace(patch_plan, pictures_root=pictures.resolve())
+    patch_plan = patch_plan.moved(pictures, damage_masks)
     recipe = BuildRecipe(format, shard_size)
     check_bank_fits(patch_plan, bank)
     count = len(patch_plan.patches)
     document: dict[str, object] = {
         "dataset": str(out),
         "samples": patch_plan.count_by_split(),
-        "shards": len(shard_jobs(patch_plan, bank, recipe, out)),
+        "shards": sum(-(-part // shard_size) for part in patch_plan.count_by_split().values()),
         "dry_run": dry_run,
     }
     console.say(f"{count} samples in {document['shards']} {format} shards of up to {shard_size}.")

@@ -1,6 +1,6 @@
 """``sample-patches``: choose the patches of each picture."""
 
-from collections import Counter
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,36 +11,86 @@ from dunhuang_cli.options import (
     FILE,
     SharesType,
     out_option,
+    reading_options,
     seed_option,
     write_run_toml,
     writes_output,
 )
-from dunhuang_data.recipe import PlanRecipe
+from dunhuang_data.recipe import METHODS, SMALL, PlanRecipe, ReadingRecipe
 
 if TYPE_CHECKING:
-    from dunhuang_data.plan import PatchPlan
+    from dunhuang_data.plan import PatchPlan, Sidecars
 
 DEFAULTS = PlanRecipe()
+OVERLAY_PX = 1200  # longer side of an overlay
 
 
 @click.command()
 @click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=FILE)
-@out_option("The plan: a folder of patches.csv, pictures.csv and plan.json.")
+@out_option("The plan: a folder of patches.csv, pictures.csv, report.csv and plan.json.")
 @click.option("--per-picture", default=DEFAULTS.per_picture, help="Patches cut from each picture.")
+@click.option("--total", default=0, help="Patches of all pictures together, shared by area.")
 @click.option("--size", default=DEFAULTS.patch_size, help="Side of a patch in pixels.")
-@click.option("--split", type=SharesType(), default="0.8,0.1,0.1", help="Shares of the pictures.")
+@click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default=DEFAULTS.method,
+    help="How patches are spread over a picture.",
+)
+@click.option(
+    "--scale", default=DEFAULTS.scale, help="Cut pictures at this scale; 0.5 = half as large."
+)
 @click.option(
     "--small",
-    type=click.Choice(["fail", "skip"]),
-    default="fail",
-    help="What to do with a picture that cannot give the patches asked for.",
+    type=click.Choice(SMALL),
+    default=DEFAULTS.small,
+    help="What to do with a picture smaller than a patch.",
 )
+@click.option("--exclude-masks", type=FILE, help="Folder of masks of real damage, named alike.")
+@click.option(
+    "--damage-is",
+    type=click.Choice(["white", "black"]),
+    help="What marks damage in them; there is no default.",
+)
+@click.option(
+    "--max-damage", default=DEFAULTS.max_damage, help="Largest damaged share of a patch, 0 to 1."
+)
+@click.option(
+    "--min-detail",
+    default=DEFAULTS.min_detail,
+    help="Least mean difference of neighbouring grey values; 2 skips bare plaster.",
+)
+@click.option(
+    "--split", type=SharesType(), default="0.8,0.1,0.1", help="Shares of train, val and test."
+)
+@click.option(
+    "--split-by",
+    type=click.Choice(["picture", "group"]),
+    default=DEFAULTS.split_by,
+    help="What is put into a split as a whole.",
+)
+@click.option("--groups", type=FILE, help="CSV table with the columns picture,group.")
+@click.option("--rights", type=FILE, help="CSV table with the columns picture,rights,attribution.")
+@click.option("--variants", default=DEFAULTS.variants, help="Draws of flip and turn per place.")
 @click.option("--flip", default=DEFAULTS.flip_probability, help="Probability of a mirrored patch.")
 @click.option("--turn", default=DEFAULTS.turn_probability, help="Probability of a turned patch.")
 @click.option(
     "--max-angle", default=DEFAULTS.max_angle_deg, help="Largest turn in degrees, each way."
 )
 @click.option("--overlay", type=FILE, help="Also draw every picture with its patches, into DIR.")
+@click.option(
+    "--fail-under-coverage",
+    type=click.FloatRange(0, 1),
+    help="Exit with 3 if less than this share of some picture is covered.",
+)
+@click.option("--keep-going", is_flag=True, help="Leave out pictures that cannot be used.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Processes; 0 = one per core for 50 pictures or more, else one.",
+)
+@reading_options
 @seed_option
 @writes_output
 @click.pass_context
@@ -49,13 +99,28 @@ def sample_patches(
     sources: tuple[Path, ...],
     out: Path,
     per_picture: int,
+    total: int,
     size: int,
-    split: tuple[float, float, float],
+    method: str,
+    scale: float,
     small: str,
+    exclude_masks: Path | None,
+    damage_is: str | None,
+    max_damage: float,
+    min_detail: float,
+    split: tuple[float, float, float],
+    split_by: str,
+    groups: Path | None,
+    rights: Path | None,
+    variants: int,
     flip: float,
     turn: float,
     max_angle: float,
     overlay: Path | None,
+    fail_under_coverage: float | None,
+    keep_going: bool,
+    workers: int,
+    reading: ReadingRecipe,
     seed: int,
     overwrite: bool,
     dry_run: bool,
@@ -71,71 +136,196 @@ def sample_patches(
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import CONTENTS, make_plan, write_plan
 
-    recipe = PlanRecipe(size, per_picture, split, flip, turn, max_angle, seed)
+    _check_together(exclude_masks, damage_is, max_damage, split_by, groups)
+    recipe = PlanRecipe(
+        patch_size=size,
+        per_picture=per_picture,
+        total=total,
+        method=method,
+        scale=scale,
+        small=small,
+        damage_is=damage_is or "",
+        max_damage=max_damage,
+        min_detail=min_detail,
+        split=split,
+        split_by=split_by,
+        variants=variants,
+        flip_probability=flip,
+        turn_probability=turn,
+        max_angle_deg=max_angle,
+        seed=seed,
+        reading=reading,
+    )
     refuse_existing(out, CONTENTS, overwrite, sources)
-    with console.progress(len(find_pictures(sources)[0]), "reading pictures") as progress:
-        plan = make_plan(sources, recipe, small == "skip", progress)
+    sidecars = _sidecars(groups, rights, exclude_masks)
+    found = len(find_pictures(sources)[0])
+    many = (os.cpu_count() or 1) if found >= 50 else 1
+    with console.progress(2 * found, "reading pictures, placing patches") as progress:
+        plan = make_plan(
+            sources, recipe, sidecars,
+            keep_going=keep_going, workers=workers or many, progress=progress,
+        )  # fmt: skip
     drawings = [] if overlay is None else [overlay / f"{one.id}.png" for one in plan.pictures]
     inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     for drawing in drawings:
         refuse_existing_png(drawing, overwrite, inputs)
-    for sentence in plan.left_out:
-        console.say(f"Left out: {sentence}")
     _show_plan(plan)
     if not dry_run:
         write_plan(plan, out, overwrite)
         write_run_toml(ctx, out)
         if drawings:
             _draw_overlays(plan, drawings)
+    _show_left_out(plan)
     document = {
         "plan": str(out),
         "pictures": len(plan.pictures),
         "patches": plan.count_by_split(),
         "left_out": list(plan.left_out),
         "dry_run": dry_run,
+        "report": [_as_document(report) for report in plan.reports],
     }
     console.result(document, json, "" if dry_run else str(out))
+    if fail_under_coverage is not None:
+        _fail_under(plan, fail_under_coverage)
+
+
+def _check_together(
+    masks: Path | None,
+    damage_is: str | None,
+    max_damage: float,
+    split_by: str,
+    groups: Path | None,
+) -> None:
+    """Refuse options that mean nothing without one another."""
+    if masks is not None and damage_is is None:
+        raise click.UsageError(
+            "--exclude-masks needs --damage-is white or --damage-is black: look at a mask, which "
+            "of the two marks damage?"
+        )
+    if masks is None and (damage_is is not None or max_damage):
+        raise click.UsageError("--damage-is and --max-damage mean nothing without --exclude-masks.")
+    if split_by == "group" and groups is None:
+        raise click.UsageError("--split-by group needs --groups, a table with picture,group.")
+
+
+def _sidecars(groups: Path | None, rights: Path | None, masks: Path | None) -> "Sidecars":
+    from dunhuang_data.errors import PictureError
+    from dunhuang_data.plan import Sidecars
+    from dunhuang_data.sidecar import read_sidecar
+
+    if masks is not None and not masks.is_dir():
+        raise PictureError(f"--exclude-masks {masks} is no folder. Name the folder of the masks.")
+    return Sidecars(
+        groups=None if groups is None else read_sidecar(groups, ["group"]),
+        rights=None if rights is None else read_sidecar(rights, ["rights", "attribution"]),
+        damage_root=None if masks is None else masks.resolve(),
+    )
+
+
+def _as_document(report: object) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(report)  # type: ignore[call-overload, no-any-return]
+
+
+def _show_left_out(plan: "PatchPlan") -> None:
+    if plan.left_out:
+        console.say(f"{len(plan.left_out)} left out:")
+        for sentence in plan.left_out:
+            console.say(f"  - {sentence}")
 
 
 def _show_plan(plan: "PatchPlan") -> None:
-    from dunhuang_data.plan import coverage_by_picture
-    from dunhuang_data.splits import first_seed_that_fills
-
     counts, size = plan.count_by_split(), plan.recipe.patch_size
-    pictures = Counter({patch.picture_id: patch.split for patch in plan.patches}.values())
-    rows = [[split, str(pictures[split]), str(count)] for split, count in counts.items()]
+    rows = []
+    for split, count in counts.items():
+        pictures = sum(picture.split == split for picture in plan.pictures)
+        rows.append([split, str(pictures), str(count)])
     console.table("Patch plan", ["split", "pictures", "patches"], rows)
     sample_bytes = 3 * size**2 + 2 * size * -(-size // 8)
     total = console.size(sample_bytes * len(plan.patches))
     console.say(f"{len(plan.patches)} patches; the dataset will take {total}.")
-    shares = [covered for _, covered in coverage_by_picture(plan)]
+    _show_report(plan)
+    _show_empty_splits(plan)
+
+
+def _show_report(plan: "PatchPlan") -> None:
+    """Show how patches lie on the pictures, the least covered first."""
+    shown = sorted(plan.reports, key=lambda one: (one.coverage, one.share_of_layout))[:10]
+    rows = [
+        [
+            one.id,
+            str(one.patches),
+            f"{one.coverage:.1%}" + ("" if one.patches >= one.cover_number else " *"),
+            f"{one.mean_depth:.1f} / {one.most_depth}",
+            f"{one.smallest_px:.1f} / {one.mean_px:.1f}",
+            f"{one.layout_px:.1f} - {one.bound_px:.1f}",
+            f"{one.share_of_layout:.3f}",
+        ]
+        for one in shown
+    ]
+    every = "every picture" if len(plan.reports) <= 10 else f"10 of {len(plan.reports)} pictures"
+    console.table(
+        f"How patches lie, least covered first ({every}; all in report.csv)",
+        ["picture", "patches", "covered", "depth mean / most", "apart min / mean (px)",
+         "best possible (px)", "share"],
+        rows,
+    )  # fmt: skip
     console.say(
-        f"The patches cover {sum(shares) / len(shares):.1%} of a picture on average, "
-        f"{min(shares):.1%} of the least covered one."
+        "Best possible: between the best row layout and Oler's bound. Share: of the row layout."
+        + (" * fewer patches than cover it." if any("*" in row[2] for row in rows) else "")
     )
+
+
+def _show_empty_splits(plan: "PatchPlan") -> None:
+    from dunhuang_data.splits import first_seed_that_fills
+
+    counts = plan.count_by_split()
     empty = [
         name
         for name, share in zip(counts, plan.recipe.split, strict=True)
         if share and not counts[name]
     ]
     if empty:
-        ids = [picture.id for picture in plan.pictures]
-        seed = first_seed_that_fills(ids, plan.recipe.split)
+        by_group = plan.recipe.split_by == "group"
+        names = {picture.group if by_group else picture.id for picture in plan.pictures}
+        seed = first_seed_that_fills(names, plan.recipe.split)
         way_out = "Add pictures." if seed is None else f"With --seed {seed} every split is filled."
+        what = "group" if by_group else "picture"
         console.say(
-            f"Note: no picture fell into {' and '.join(empty)}; with few pictures that happens, "
-            f"because each picture's split depends on its own id alone. {way_out}"
+            f"Note: no {what} fell into {' and '.join(empty)}; with few {what}s that happens, "
+            f"because each {what}'s split depends on its own name alone. {way_out}"
+        )
+
+
+def _fail_under(plan: "PatchPlan", least: float) -> None:
+    from dunhuang_data.errors import PlanError
+
+    short = [one for one in plan.reports if one.coverage < least]
+    if short:
+        listed = "\n".join(
+            f"  - {one.id}: {one.coverage:.1%}, with {one.patches} patches; {one.cover_number} can "
+            "cover it"
+            for one in short
+        )
+        raise PlanError(
+            f"{len(short)} of {len(plan.reports)} pictures are covered by less than {least:.1%}:\n"
+            f"{listed}\nGive more patches (--per-picture), or accept less."
         )
 
 
 def _draw_overlays(plan: "PatchPlan", drawings: list[Path]) -> None:
     from dunhuang_data.figures import plan_overlay
-    from dunhuang_data.pictures import read_picture, write_picture
+    from dunhuang_data.pictures import open_picture, write_picture
 
-    by_picture = plan.patches_by_picture()
+    pictures = {
+        one.id: (one, drawing) for one, drawing in zip(plan.pictures, drawings, strict=True)
+    }
     with console.progress(len(drawings), "drawing overlays") as progress:
-        for picture, drawing in zip(plan.pictures, drawings, strict=True):
-            patches = by_picture[picture.id]
-            pixels = read_picture(plan.pictures_root / picture.file)
-            write_picture(drawing, plan_overlay(pixels, patches, plan.recipe.patch_size))
+        for picture_id, patches in plan.by_picture():
+            picture, drawing = pictures[picture_id]
+            source = open_picture(plan.pictures_root / picture.file, plan.recipe.reading)
+            pixels, _ = source.thumbnail(OVERLAY_PX)
+            size = plan.recipe.patch_size
+            write_picture(drawing, plan_overlay(pixels, picture.scaled_hw, patches, size))
             progress(1)
