@@ -81,7 +81,7 @@ def measure(work: str, path: Path) -> None:
     start = time.perf_counter()
     kept = WORK[work](path)
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": round(seconds, 2), **memory()}))  # noqa: T201
+    print(json.dumps({"seconds": round(seconds, 2), **memory()}))
     del kept  # until here its mapped file is counted
 
 
@@ -113,7 +113,7 @@ def main() -> None:
                 command = [sys.executable, __file__, "--work", work, str(path)]
                 done = subprocess.run(command, capture_output=True, text=True, check=True)
                 size = path.stat().st_size / 1e6
-                print(f"{path.name} ({size:.0f} MB), {work}: {done.stdout.strip()}")  # noqa: T201
+                print(f"{path.name} ({size:.0f} MB), {work}: {done.stdout.strip()}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from dunhuang_data.pictures import (
     read_grey,
     read_picture,
 )
+from dunhuang_data.pictures.decisions import open_decisions
 from dunhuang_data.recipe import ReadingRecipe
 from tiff_files import Page, write_tiff
 
@@ -121,6 +123,38 @@ def test_samples_above_white_are_not_clipped_in_silence(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", Page(PIXELS.astype(np.uint16) * 200))
     with pytest.raises(PictureError, match=r"samples up to \d+, above --white-level 4095"):
         read_picture(path, ReadingRecipe(white_level=4095))
+
+
+@pytest.mark.parametrize(
+    ("highest", "names"), [(16383, ["low-maximum"]), (16384, []), (0, ["low-maximum"])]
+)
+def test_fewer_than_fifteen_bits_are_asked_about(
+    tmp_path: Path, highest: int, names: list[str]
+) -> None:
+    deep = np.zeros((37, 52, 4), np.uint16)
+    deep[30, 7, 1] = highest
+    deep[..., 3] = 65535  # alpha is no colour, and does not count
+    path = write_tiff(tmp_path / "a.tif", Page(deep, extra_samples=(tiff.ALPHA,)))
+    facts = inspect_picture(path)
+    assert facts.highest == highest
+    assert [warning.name for warning in facts.warnings] == names
+
+
+@pytest.mark.parametrize(
+    ("shape", "file_bytes", "names"),
+    [
+        ((10_000, 10_001), 1_500_000, ["tiny-for-its-size"]),
+        ((10_000, 10_001), 1_500_200, []),  # 200 bytes for each
+        ((10_000, 10_000), 1_000, []),  # 300 MB, which do no harm
+        ((30_000, 46_000), 30_000_000, []),  # a wall of 1.4 gigapixels
+    ],
+)
+def test_size_alone_is_no_crime(
+    tmp_path: Path, shape: tuple[int, int], file_bytes: int, names: list[str]
+) -> None:
+    facts = inspect_picture(save_picture(tmp_path / "a.png", PIXELS))
+    facts = replace(facts, height=shape[0], width=shape[1], file_bytes=file_bytes)
+    assert [warning.name for warning in open_decisions(facts, ReadingRecipe())] == names
 
 
 @pytest.mark.parametrize("profile", [P3[:200], GARBLED, b"no profile"])
