@@ -14,6 +14,7 @@ from drawings import draw_picture, save_picture
 from dunhuang_data.errors import PictureError, UsageProblem
 from dunhuang_data.pictures import (
     FoundPicture,
+    identification,
     identify_pictures,
     inspect_picture,
     open_picture,
@@ -138,13 +139,15 @@ def test_fewer_than_fifteen_bits_are_asked_about(
     facts = inspect_picture(path)
     assert facts.highest == highest
     assert [warning.name for warning in facts.warnings] == names
+    spot = Page(np.dstack([deep, deep[..., 0]]), extra_samples=(tiff.ALPHA, tiff.NOT_SAID))
+    assert inspect_picture(write_tiff(tmp_path / "b.tif", spot)).highest == highest
 
 
 @pytest.mark.parametrize(
     ("shape", "file_bytes", "names"),
     [
         ((10_000, 10_001), 1_500_000, ["tiny-for-its-size"]),
-        ((10_000, 10_001), 1_500_200, []),  # 200 bytes for each
+        ((10_000, 10_001), 1_500_150, []),  # 200 bytes for each
         ((10_000, 10_000), 1_000, []),  # 300 MB, which do no harm
         ((30_000, 46_000), 30_000_000, []),  # a wall of 1.4 gigapixels
     ],
@@ -157,7 +160,7 @@ def test_size_alone_is_no_crime(
     assert [warning.name for warning in open_decisions(facts, ReadingRecipe())] == names
 
 
-@pytest.mark.parametrize("profile", [P3[:200], GARBLED, b"no profile"])
+@pytest.mark.parametrize("profile", [P3[:200], P3[:400], GARBLED, b"no profile"])
 def test_a_broken_profile_is_not_replaced_in_silence(tmp_path: Path, profile: bytes) -> None:
     path = write_tiff(tmp_path / "a.tif", Page(PIXELS, profile=profile))
     (warning,) = inspect_picture(path).warnings
@@ -208,6 +211,28 @@ def test_alpha_beside_an_unnamed_channel_is_still_alpha(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", page)
     _, there = open_picture(path, ReadingRecipe(channels=(1, 2, 3))).window(0, 0, 37, 52)
     assert np.array_equal(there, hole == 255)
+
+
+def test_two_channels_that_both_claim_to_be_alpha_are_unnamed(tmp_path: Path) -> None:
+    page = Page(np.dstack([FOUR, PIXELS[..., 1]]), extra_samples=(tiff.ALPHA, tiff.ALPHA))
+    facts = inspect_picture(write_tiff(tmp_path / "a.tif", page))
+    assert (facts.alpha, facts.unnamed) == (None, 2)
+    assert [warning.name for warning in facts.warnings] == ["unnamed-channels"]
+
+
+def test_what_looks_like_a_bomb_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(_facts: object) -> None:
+        raise AssertionError("decoded")
+
+    path = flat(tmp_path / "a.png")
+    monkeypatch.setattr(identification, "measured", decode)
+    assert [one.name for one in inspect_picture(path).warnings] == ["tiny-for-its-size"]
+    found = [FoundPicture("a", path)]
+    assert "--trust-size" in identify_pictures(found, tmp_path.resolve())[1][0]
+    with pytest.raises(AssertionError, match="decoded"):
+        inspect_picture(path, ReadingRecipe(trust_size=True))
 
 
 def test_a_mask_of_one_bit_needs_no_decision(tmp_path: Path) -> None:

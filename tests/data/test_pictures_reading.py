@@ -388,7 +388,7 @@ def test_what_is_not_there_has_no_part_in_a_thumbnail(tmp_path: Path, suffix: st
     flat = np.full((80, 132, 3), (200, 150, 90), dtype=np.uint8)
     hole = np.full((80, 132), 255, dtype=np.uint8)
     hole[21:54, 33:79] = 0
-    flat[hole == 0] = 0
+    flat[hole == 0] = (0, 255, 30)  # what a file hides there is anything
     tiles = {"tile": True, "tile_width": 16, "tile_height": 16, "pyramid": True}
     path = saved(
         vips(np.dstack([flat, hole])),
@@ -439,8 +439,8 @@ def test_the_smallest_sufficient_level_is_shrunk(
     half[..., 0], quarter[..., 1] = 255, 255
     mask = np.full((18, 26), 255, np.uint8)
     path = write_tiff(
-        tmp_path / "a.tif", Page(PIXELS), Page(half, subfile_type=1),
-        Page(quarter, subfile_type=1), Page(mask, tiff.BLACK_IS_ZERO, subfile_type=4),
+        tmp_path / "a.tif", Page(PIXELS), Page(mask, tiff.BLACK_IS_ZERO, subfile_type=4),
+        Page(half, subfile_type=1), Page(quarter, subfile_type=1),
     )  # fmt: skip
     pixels, _ = open_picture(path).thumbnail(longest_px)
     assert max(pixels.shape) == longest_px
