@@ -11,14 +11,21 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from math import ceil
+from math import ceil, log
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats.qmc import PoissonDisk
 
 from dunhuang_data.rng import rng_for
-from dunhuang_data.spread import cover_number, coverage, distance_bounds, nearest_distances
+from dunhuang_data.spread import (
+    cover_number,
+    coverage,
+    distance_bounds,
+    nearest_distances,
+    space_of,
+)
 from dunhuang_data.spread.centers import spread_centers
 from dunhuang_data.spread.farthest import farthest_points
 
@@ -30,7 +37,7 @@ BEST_KNOWN = {  # (height, width, N): px; the space of positions is (height - 25
     (528, 1344, 25): 0.51740 * 272,
     (700, 800, 100): 0.12847 * 444,
 }
-Centers = np.ndarray
+Centers = NDArray[np.int64]
 Sampler = Callable[[tuple[int, int], int, int], Centers | None]
 
 
@@ -91,19 +98,20 @@ def poisson_disk(shape_hw: tuple[int, int], count: int, seed: int) -> Centers:
         else:
             high = radius
     assert best is not None
-    return np.rint(best * space.max()).astype(np.int64) + SIZE // 2
+    corners: Centers = np.rint(best * space.max()).astype(np.int64)
+    return corners + SIZE // 2
 
 
 def farthest(shape_hw: tuple[int, int], count: int, seed: int) -> Centers:
     """Plain farthest point, every position a candidate."""
-    space = [side - SIZE + 1 for side in shape_hw]
+    rows, columns = space_of(shape_hw, SIZE)
     rng = rng_for(seed, "centers", "benchmark")
-    return farthest_points(*space, count, rng, space[0] * space[1]) + SIZE // 2
+    return farthest_points(rows, columns, count, rng, rows * columns) + SIZE // 2
 
 
 def measured(
     sampler: Sampler, shape_hw: tuple[int, int], count: int, seeds: int
-) -> tuple[np.ndarray, np.ndarray, list[float], int]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[float], int]:
     """Return smallest distances, coverages, seconds, and how often there was no answer."""
     distances, shares, seconds, hung = [], [], [], 0
     for seed in range(seeds):
@@ -154,7 +162,8 @@ def population(pictures: int = 300) -> None:
     rng = np.random.default_rng(1)
     shares, covered, possible, hung, seconds = [], 0, 0, 0, []
     for seed in range(pictures):
-        shape_hw = tuple(int(side) for side in np.exp(rng.uniform(*np.log([300, 1600]), 2)))
+        height, width = np.exp(rng.uniform(log(300), log(1600), 2)).astype(int).tolist()
+        shape_hw = (height, width)
         start = time.process_time()
         centers = ours(shape_hw, 25, seed)
         seconds.append(time.process_time() - start)

@@ -77,7 +77,9 @@ def scaled(length: int, scale: float) -> int:
 class PixelSource(Protocol):
     """A picture of which windows can be had (`dunhuang_data.pictures.SourcePicture`)."""
 
-    shape_hw: tuple[int, int]
+    @property
+    def shape_hw(self) -> tuple[int, int]:
+        """Height and width in pixels, upright."""
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
         """Return pixels (h, w, 3) uint8 and which of them are there, (h, w) uint8 of {0, 1}."""

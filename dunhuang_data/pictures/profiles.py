@@ -47,7 +47,7 @@ def profile_of(data: bytes, source: str = "embedded") -> Profile:
 
 def _colours(data: bytes) -> str:
     """Return the colours of a whole profile. libvips would replace a broken one in silence."""
-    if len(data) < 132 or data[36:40] != b"acsp" or int.from_bytes(data[:4], "big") > len(data):
+    if len(data) < 132 or data[36:40] != b"acsp":
         return ""
     (tags,) = struct.unpack(">I", data[128:132])
     if len(data) < 132 + 12 * tags:

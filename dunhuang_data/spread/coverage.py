@@ -20,7 +20,7 @@ def nearest_distances(centers_yx: Integers) -> NDArray[np.float64]:
 
     if len(centers_yx) < 2:
         return np.full(len(centers_yx), np.inf)
-    _, nearest = cKDTree(centers_yx).query(centers_yx, k=2)
+    nearest = np.asarray(cKDTree(centers_yx).query(centers_yx, k=2)[1])
     # the tree's own distances may differ in the last bit between builds of SciPy; whole numbers not
     other = np.where(nearest[:, 0] == np.arange(len(nearest)), nearest[:, 1], nearest[:, 0])
     apart = centers_yx - centers_yx[other]

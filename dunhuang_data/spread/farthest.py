@@ -116,7 +116,7 @@ def put_back(spots: Integers, points: Integers, rng: np.random.Generator) -> Int
 
 
 def choose_spots(spots: Integers, count: int, rng: np.random.Generator) -> Integers:
-    """Choose some of the spots by the farthest-point rule, the first at random: (count, 2) int64."""
+    """Choose some spots by the farthest-point rule, the first at random: (count, 2) int64."""
     chosen = np.empty((count, 2), dtype=np.int64)
     place = draw_below(rng, len(spots))
     near = np.full(len(spots), FAR)

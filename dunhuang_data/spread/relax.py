@@ -61,7 +61,7 @@ def _smallest_squared(points: Integers) -> int:
     """Return the smallest squared distance, exactly, of many points."""
     from scipy.spatial import cKDTree
 
-    _, nearest = cKDTree(points).query(points, k=2)
+    nearest = np.asarray(cKDTree(points).query(points, k=2)[1])
     other = np.where(nearest[:, 0] == np.arange(len(points)), nearest[:, 1], nearest[:, 0])
     apart = points - points[other]
     return int((apart[:, 0] ** 2 + apart[:, 1] ** 2).min())

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ from drawings import draw_picture, save_picture
 from dunhuang_data.errors import PictureError, UsageProblem
 from dunhuang_data.pictures import (
     FoundPicture,
+    identification,
     identify_pictures,
     inspect_picture,
     open_picture,
     read_grey,
     read_picture,
 )
+from dunhuang_data.pictures.decisions import open_decisions
 from dunhuang_data.recipe import ReadingRecipe
 from tiff_files import Page, write_tiff
 
@@ -123,7 +126,41 @@ def test_samples_above_white_are_not_clipped_in_silence(tmp_path: Path) -> None:
         read_picture(path, ReadingRecipe(white_level=4095))
 
 
-@pytest.mark.parametrize("profile", [P3[:200], GARBLED, b"no profile"])
+@pytest.mark.parametrize(
+    ("highest", "names"), [(16383, ["low-maximum"]), (16384, []), (0, ["low-maximum"])]
+)
+def test_fewer_than_fifteen_bits_are_asked_about(
+    tmp_path: Path, highest: int, names: list[str]
+) -> None:
+    deep = np.zeros((37, 52, 4), np.uint16)
+    deep[30, 7, 1] = highest
+    deep[..., 3] = 65535  # alpha is no colour, and does not count
+    path = write_tiff(tmp_path / "a.tif", Page(deep, extra_samples=(tiff.ALPHA,)))
+    facts = inspect_picture(path)
+    assert facts.highest == highest
+    assert [warning.name for warning in facts.warnings] == names
+    spot = Page(np.dstack([deep, deep[..., 0]]), extra_samples=(tiff.ALPHA, tiff.NOT_SAID))
+    assert inspect_picture(write_tiff(tmp_path / "b.tif", spot)).highest == highest
+
+
+@pytest.mark.parametrize(
+    ("shape", "file_bytes", "names"),
+    [
+        ((10_000, 10_001), 1_500_000, ["tiny-for-its-size"]),
+        ((10_000, 10_001), 1_500_150, []),  # 200 bytes for each
+        ((10_000, 10_000), 1_000, []),  # 300 MB, which do no harm
+        ((30_000, 46_000), 30_000_000, []),  # a wall of 1.4 gigapixels
+    ],
+)
+def test_size_alone_is_no_crime(
+    tmp_path: Path, shape: tuple[int, int], file_bytes: int, names: list[str]
+) -> None:
+    facts = inspect_picture(save_picture(tmp_path / "a.png", PIXELS))
+    facts = replace(facts, height=shape[0], width=shape[1], file_bytes=file_bytes)
+    assert [warning.name for warning in open_decisions(facts, ReadingRecipe())] == names
+
+
+@pytest.mark.parametrize("profile", [P3[:200], P3[:400], GARBLED, b"no profile"])
 def test_a_broken_profile_is_not_replaced_in_silence(tmp_path: Path, profile: bytes) -> None:
     path = write_tiff(tmp_path / "a.tif", Page(PIXELS, profile=profile))
     (warning,) = inspect_picture(path).warnings
@@ -174,6 +211,28 @@ def test_alpha_beside_an_unnamed_channel_is_still_alpha(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", page)
     _, there = open_picture(path, ReadingRecipe(channels=(1, 2, 3))).window(0, 0, 37, 52)
     assert np.array_equal(there, hole == 255)
+
+
+def test_two_channels_that_both_claim_to_be_alpha_are_unnamed(tmp_path: Path) -> None:
+    page = Page(np.dstack([FOUR, PIXELS[..., 1]]), extra_samples=(tiff.ALPHA, tiff.ALPHA))
+    facts = inspect_picture(write_tiff(tmp_path / "a.tif", page))
+    assert (facts.alpha, facts.unnamed) == (None, 2)
+    assert [warning.name for warning in facts.warnings] == ["unnamed-channels"]
+
+
+def test_what_looks_like_a_bomb_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(_facts: object) -> None:
+        raise AssertionError("decoded")
+
+    path = flat(tmp_path / "a.png")
+    monkeypatch.setattr(identification, "measured", decode)
+    assert [one.name for one in inspect_picture(path).warnings] == ["tiny-for-its-size"]
+    found = [FoundPicture("a", path)]
+    assert "--trust-size" in identify_pictures(found, tmp_path.resolve())[1][0]
+    with pytest.raises(AssertionError, match="decoded"):
+        inspect_picture(path, ReadingRecipe(trust_size=True))
 
 
 def test_a_mask_of_one_bit_needs_no_decision(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,35 @@ def test_a_damaged_directory_ends_the_list_and_never_in_an_error(tmp_path: Path)
             data[chance.randrange(len(data))] = chance.randrange(256)
         (tmp_path / "b.tif").write_bytes(data[: chance.randrange(len(data))])
         assert len(read_tiff_pages(tmp_path / "b.tif")) < 20
+
+
+def test_a_pyramid_whose_levels_are_not_marked(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    pyvips.Image.new_from_array(PIXELS).write_to_file(
+        str(path), tile=True, tile_width=64, tile_height=64, pyramid=True
+    )
+    marked = struct.pack("<HHII", 254, 4, 1, 1)
+    assert path.read_bytes().count(marked) == 3
+    path.write_bytes(path.read_bytes().replace(marked, struct.pack("<HHII", 254, 4, 1, 0)))
+    facts = inspect_picture(path)
+    assert (facts.pages, facts.levels, facts.warnings) == ((0,), (1, 2, 3), ())
+
+
+def test_tiled_pages_of_one_size_are_pages(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    pages = pyvips.Image.new_from_array(np.concatenate([PIXELS, 255 - PIXELS]))
+    pages.write_to_file(str(path), tile=True, page_height=210)
+    facts = inspect_picture(path)
+    assert (facts.pages, facts.levels) == ((0, 1), ())
+
+
+def test_a_directory_of_absurd_length_is_not_read(tmp_path: Path) -> None:
+    path = write_tiff(tmp_path / "a.tif", Page(PIXELS[:9, :7]), big=True)
+    data = bytearray(path.read_bytes())
+    (place,) = struct.unpack("<Q", data[8:16])
+    data[place : place + 8] = struct.pack("<Q", 1 << 50)
+    path.write_bytes(data)
+    assert read_tiff_pages(path) == ()
 
 
 def test_a_ring_of_pages_ends(tmp_path: Path) -> None:

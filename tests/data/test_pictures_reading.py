@@ -388,7 +388,7 @@ def test_what_is_not_there_has_no_part_in_a_thumbnail(tmp_path: Path, suffix: st
     flat = np.full((80, 132, 3), (200, 150, 90), dtype=np.uint8)
     hole = np.full((80, 132), 255, dtype=np.uint8)
     hole[21:54, 33:79] = 0
-    flat[hole == 0] = 0
+    flat[hole == 0] = (0, 255, 30)  # what a file hides there is anything
     tiles = {"tile": True, "tile_width": 16, "tile_height": 16, "pyramid": True}
     path = saved(
         vips(np.dstack([flat, hole])),
@@ -428,3 +428,22 @@ def test_thumbnails_are_upright_and_small(name: str, truth_file: Callable[[str],
 def test_a_thumbnail_is_never_larger_than_the_picture(truth_file: Callable[[str], Path]) -> None:
     pixels, _ = open_picture(truth_file("strips")).thumbnail(1000)
     assert np.array_equal(pixels, PIXELS)
+
+
+@pytest.mark.parametrize(("longest_px", "red"), [(26, True), (20, True), (27, False), (52, False)])
+def test_the_smallest_sufficient_level_is_shrunk(
+    tmp_path: Path, longest_px: int, red: bool
+) -> None:
+    """The levels of this file are red, green and a mask, so that it shows which one was used."""
+    half, quarter = np.zeros((18, 26, 3), np.uint8), np.zeros((9, 13, 3), np.uint8)
+    half[..., 0], quarter[..., 1] = 255, 255
+    mask = np.full((18, 26), 255, np.uint8)
+    path = write_tiff(
+        tmp_path / "a.tif", Page(PIXELS), Page(mask, tiff.BLACK_IS_ZERO, subfile_type=4),
+        Page(half, subfile_type=1), Page(quarter, subfile_type=1),
+    )  # fmt: skip
+    pixels, _ = open_picture(path).thumbnail(longest_px)
+    assert max(pixels.shape) == longest_px
+    assert (pixels == (255, 0, 0)).all() == red
+    green, _ = open_picture(path).thumbnail(13)
+    assert (green == (0, 255, 0)).all()
