@@ -3,8 +3,8 @@
 Imports nothing heavy: the command line reads its defaults from here before NumPy is loaded.
 """
 
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, cast
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
 
 from dunhuang_data.errors import UsageProblem
 
@@ -215,10 +215,11 @@ def recipe_from_json(kind: type, document: dict[str, Any]) -> Any:
         if one.name not in values:
             continue
         found = values[one.name]
-        if is_dataclass(one.default_factory):
-            values[one.name] = recipe_from_json(cast(type, one.default_factory), found)
+        inner: Any = one.default_factory
+        if isinstance(found, dict):
+            values[one.name] = recipe_from_json(inner, found)
             continue
-        expected = type(one.default)
+        expected = type(one.default) if inner is MISSING else inner
         if type(found) is not expected and not (expected is float and isinstance(found, int)):
             raise TypeError(f"{one.name} is {found!r}, expected {expected.__name__}")
     return kind(**values)

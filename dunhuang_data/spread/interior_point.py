@@ -55,12 +55,11 @@ def maximise(
         if gap < GAP_PX and max(np.abs(short).max(), np.abs(tilt).max()) < FEASIBLE:
             break
         weight = dual / slack
-        matrix = np.bincount(pairs, (products * weight[:, None, None]).ravel(), n * n)
-        matrix = matrix.reshape(n, n)
-        matrix.flat[:: n + 1] += 1e-12
+        matrix = _summed(pairs, (products * weight[:, None, None]).ravel(), n * n)
+        matrix[:: n + 1] += 1e-12
         target = (0.05 if step else 0.5) * gap / m - slack * dual
         right = tilt - _transposed(columns, values, (target - dual * short) / slack, n)
-        dx = _solve(matrix, right)
+        dx = _solve(matrix.reshape(n, n), right)
         ds = short - _rows_of(columns, values, dx)
         dy = (target - dual * ds) / slack
         x = x + _step_to_edge(slack, ds) * dx
@@ -78,8 +77,13 @@ def _rows_of(columns: Integers, values: Floats, x: Floats) -> Floats:
 
 
 def _transposed(columns: Integers, values: Floats, y: Floats, n: int) -> Floats:
-    """Return Aᵀ·y; ``bincount`` adds in the order of the rows."""
-    return np.bincount(columns.ravel(), (values * y[:, None]).ravel(), n)
+    """Return Aᵀ·y."""
+    return _summed(columns.ravel(), (values * y[:, None]).ravel(), n)
+
+
+def _summed(places: Integers, terms: Floats, length: int) -> Floats:
+    """Add terms up by place, in their order, which ``bincount`` keeps."""
+    return np.asarray(np.bincount(places, terms, length), dtype=np.float64)
 
 
 def _step_to_edge(positive: Floats, change: Floats) -> float:

@@ -8,8 +8,8 @@ moves is at least |p − q| + u·(δp − δq), because a norm is convex. So a s
 than it gives, and t never falls from round to round.
 
 *Coverage.* Look at the first uncovered pixel (X, Y), row by row. The pixel left of it is covered,
-so X is 0 or the right edge of some patch i; the pixel above is covered, so Y is 0 or the lower
-edge of some patch j. So a picture is covered if and only if, for every right edge i and lower edge j that
+so X is 0 or the right edge of some patch i; the pixel above is covered, so Y is 0 or the lower edge
+of some patch j. So a picture is covered if and only if, for every right edge i and lower edge j that
 meet this way, another patch k, its witness, holds (X, Y): x_k ≤ x_i + s ≤ x_k + s − 1, and likewise
 for rows. Those are differences of two unknowns, hence linear; being differences with whole limits,
 they survive rounding all positions to pixels.
