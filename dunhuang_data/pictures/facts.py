@@ -198,6 +198,11 @@ def _facts(
     levels = [at for at in range(place + 1, last) if this and tiff[at].is_level_of(this)]
     colours = COLOURS.get(image.interpretation, image.interpretation)
     extra = image.bands - CHANNELS.get(colours, image.bands)
+    if this and extra and not this.extra_samples:  # its decoder refuses it without a reason
+        raise PictureError(
+            f"{path} has {image.bands} channels for {colours} and lacks the tag that says what the "
+            "others are (ExtraSamples). Save it again as RGB, with or without alpha."
+        )
     alpha = _alpha(extra, image.bands - extra, this)
     orientation = _number(image, "orientation", 1)
     height, width = image.height, image.width
