@@ -146,18 +146,24 @@ def _patches(path: Path, picture_ids: set[str]) -> Iterator[PatchSpec]:
         path.open(encoding="utf-8", newline="") as stream,
     ):
         rows = csv.reader(stream)
-        next(rows)
+        columns = tuple(next(rows))
+        if columns != PATCH_COLUMNS:
+            raise ValueError(f"its columns are {','.join(columns)}")
         for index, row in enumerate(rows):
-            yield _patch_from_row(row, index, picture_ids)
+            try:
+                patch = _patch_from_row(row, index, picture_ids)
+            except ValueError as error:
+                raise ValueError(f"row {index}: {error}") from error
+            yield patch
 
 
 def _patch_from_row(row: Sequence[str], index: int, picture_ids: set[str]) -> PatchSpec:
     number, picture_id, y, x, split, flip, angle, scale, nearest = row
     angle_deg = float(angle)
     if int(number) != index or picture_id not in picture_ids:
-        raise ValueError(f"the index of row {index} is {number}, its picture {picture_id!r}")
+        raise ValueError(f"its index is {number}, its picture {picture_id!r}")
     if split not in SPLITS or not isfinite(angle_deg):
-        raise ValueError(f"the split of row {index} is {split!r}, its angle {angle_deg}")
+        raise ValueError(f"its split is {split!r}, its angle {angle_deg}")
     return PatchSpec(
         index=index,
         picture_id=picture_id,

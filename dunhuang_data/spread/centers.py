@@ -15,6 +15,7 @@ from dunhuang_data.spread.farthest import (
     farthest_first,
     farthest_points,
     lattice,
+    more_spots,
     put_back,
 )
 from dunhuang_data.spread.polish import Layout, polish
@@ -135,12 +136,8 @@ def _best_of_starts(
     spots = np.stack([np.repeat(ys, len(xs)), np.tile(xs, len(ys))], axis=1)
     aim = GOOD * distance_bounds(shape_hw, patch_size, count)[0]
     best: Layout | None = None
-    for start in range(5 if count > 1 else 1):
-        if start < 4:
-            corners = farthest_points(rows, columns, count, rng, CANDIDATES)
-            corners = put_back(spots, corners, rng)
-        else:
-            corners = _mirrored(row_layout(rows, columns, count), rows, columns, rng)
+    for start in range(len(STARTS) if count > 1 else 1):
+        corners = STARTS[start](shape_hw, patch_size, count, spots, rng)
         if len(corners) < max(2, count):
             continue
         layout = polish(Layout(shape_hw, patch_size, corners, to_cover))
@@ -152,10 +149,50 @@ def _best_of_starts(
     return corners if best is None else best.corners
 
 
-def _mirrored(corners: Integers, rows: int, columns: int, rng: np.random.Generator) -> Integers:
-    """Turn a row layout over at random, which is all the freedom it has."""
-    for axis, length in ((0, rows), (1, columns)):
+def _farthest_start(
+    shape_hw: tuple[int, int],
+    patch_size: int,
+    count: int,
+    spots: Integers,
+    rng: np.random.Generator,
+) -> Integers:
+    rows, columns = space_of(shape_hw, patch_size)
+    return put_back(spots, farthest_points(rows, columns, count, rng, CANDIDATES), rng)
+
+
+def _row_start(
+    shape_hw: tuple[int, int],
+    patch_size: int,
+    count: int,
+    spots: Integers,
+    rng: np.random.Generator,
+) -> Integers:
+    """Lay patches in rows, which on a strip is the best there is; turned over at random."""
+    space = space_of(shape_hw, patch_size)
+    corners = row_layout(*space, count)
+    for axis, length in enumerate(space):
         if draw_below(rng, 2):
-            corners = corners.copy()
             corners[:, axis] = length - 1 - corners[:, axis]
     return corners
+
+
+def _cover_start(
+    shape_hw: tuple[int, int],
+    patch_size: int,
+    count: int,
+    spots: Integers,
+    rng: np.random.Generator,
+) -> Integers:
+    """Lay the even grid that covers the picture, and what is left over far from it; or nothing."""
+    if count < cover_number(shape_hw, patch_size):
+        return np.empty((0, 2), dtype=np.int64)
+    rows, columns = space_of(shape_hw, patch_size)
+    down, across = (-(-side // patch_size) for side in shape_hw)
+    ys = np.arange(down) * (rows - 1) // max(1, down - 1)
+    xs = np.arange(across) * (columns - 1) // max(1, across - 1)
+    grid = np.stack([np.repeat(ys, across), np.tile(xs, down)], axis=1)
+    return more_spots(spots, grid, count)
+
+
+STARTS = (*[_farthest_start] * 4, _row_start, _cover_start)
+"""Tried one after the other; the last always covers the picture where that is possible."""

@@ -117,14 +117,17 @@ def put_back(spots: Integers, points: Integers, rng: np.random.Generator) -> Int
 
 def choose_spots(spots: Integers, count: int, rng: np.random.Generator) -> Integers:
     """Choose some spots by the farthest-point rule, the first at random: (count, 2) int64."""
-    chosen = np.empty((count, 2), dtype=np.int64)
-    place = draw_below(rng, len(spots))
+    return more_spots(spots, spots[[draw_below(rng, len(spots))]], count)
+
+
+def more_spots(spots: Integers, chosen: Integers, count: int) -> Integers:
+    """Add the farthest spots to those chosen, one by one, until there are ``count``."""
+    points = np.empty((count, 2), dtype=np.int64)
     near = np.full(len(spots), FAR)
     for index in range(count):
-        chosen[index] = spots[place]
-        np.minimum(near, _squared(spots, spots[place]), out=near)
-        place = int(near.argmax())
-    return chosen
+        points[index] = chosen[index] if index < len(chosen) else spots[int(near.argmax())]
+        np.minimum(near, _squared(spots, points[index]), out=near)
+    return points
 
 
 def farthest_first(points: Integers, first: int) -> Integers:

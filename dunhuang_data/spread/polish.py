@@ -9,10 +9,10 @@ than it gives, and t never falls from round to round.
 
 *Coverage.* Look at the first uncovered pixel (X, Y), row by row. The pixel left of it is covered,
 so X is 0 or the right edge of some patch i; the pixel above is covered, so Y is 0 or the lower edge
-of some patch j. So a picture is covered if and only if, for every right edge i and lower edge j that
-meet this way, another patch k, its witness, holds (X, Y): x_k ≤ x_i + s ≤ x_k + s − 1, and likewise
-for rows. Those are differences of two unknowns, hence linear; being differences with whole limits,
-they survive rounding all positions to pixels.
+of some patch j. So a picture is covered if and only if, for every right edge i and lower edge j
+that meet this way, another patch k, its witness, holds (X, Y): x_k ≤ x_i + s ≤ x_k + s − 1, and
+likewise for rows. Those are differences of two unknowns, hence linear; being differences with whole
+limits, they survive rounding all positions to pixels.
 """
 
 from dataclasses import dataclass
@@ -59,8 +59,9 @@ class Layout:
 
     @cached_property
     def rank(self) -> tuple[bool, int]:
-        """Covered before not covered, then the smallest squared distance."""
-        return self.uncovered == 0, smallest_squared(self.corners)
+        """Covered, by distinct patches, before not covered; then the smallest squared distance."""
+        smallest = smallest_squared(self.corners)
+        return self.uncovered == 0 and smallest > 0, smallest
 
     def at(self, corners: Integers) -> "Layout":
         """Return the layout with its patches elsewhere."""
@@ -95,7 +96,7 @@ def polish(layout: Layout) -> Layout:
             best, stalled = now, 0 if gained else stalled + 1
         elif best.rank[0]:
             stalled += 1
-        if best.rank[0] and now.uncovered:  # rounding cost a pixel: smaller moves from the best
+        if best.rank[0] and not now.rank[0]:  # rounding cost a pixel: smaller moves from the best
             now, reach = best, reach / 2
         elif now.uncovered:
             if before is not None and now.uncovered >= 0.98 * before:
@@ -280,9 +281,11 @@ def _witnesses(layout: Layout, far: float) -> tuple[Integers, Integers, Integers
     inside = slack.max(axis=1)
     outside = np.stack([at_x - width, at_y - height], axis=1)
     chosen = outside.copy()
-    # near the far edges the edge itself is the better aim, unless a patch holds the pixel safely
-    chosen[(outside >= -EDGE_PX) & (inside < far)[:, None]] -= NEVER
-    chosen[chosen[:, 0] >= -NEVER - EDGE_PX, 1] = NEVER
+    if layout.uncovered:
+        # near the far edges the edge itself is the better aim, unless a patch holds the pixel
+        # safely: else of two patches there each could wait for the other to be overtaken
+        chosen[(outside >= -EDGE_PX) & (inside < far)[:, None]] -= NEVER
+        chosen[chosen[:, 0] >= -NEVER - EDGE_PX, 1] = NEVER
     witness = np.concatenate([slack, chosen], axis=1).argmax(axis=1)
     known = np.concatenate([slack, outside], axis=1)[rows, witness] >= 0
     kept = meets | known

@@ -69,7 +69,7 @@ def test_a_picture_smaller_than_a_patch(invoke: Invoke, folder: Path) -> None:
     outcome = invoke("dunhuang-data", *sample(folder, "--small", "skip", "--json"))
     assert outcome.code == 0
     assert json.loads(outcome.out)["left_out"][0].startswith("small: a picture of 31 x 200 px")
-    assert "Left out: small:" in outcome.err
+    assert "1 left out:\n  - small:" in outcome.err
 
 
 def test_more_patches_than_positions(invoke: Invoke, folder: Path) -> None:

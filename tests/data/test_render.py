@@ -1,14 +1,20 @@
 """One patch: exact without a turn, one warp with it, a mark where it left the picture."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drawings import draw_picture
+from dunhuang_data.augment import draw_augmentations
 from dunhuang_data.errors import PlanError
+from dunhuang_data.recipe import PlanRecipe
 from dunhuang_data.render import ArrayPicture, render_patch
-from dunhuang_data.types import Augmentation
+from dunhuang_data.rng import rng_for
+from dunhuang_data.spread import spread_centers
+from dunhuang_data.types import Augmentation, UInt8Array
 
 PIXELS = draw_picture(83, 121, "render")
 PICTURE = ArrayPicture(PIXELS)
@@ -80,3 +86,105 @@ def test_corners_beyond_the_picture_are_reflected_and_marked() -> None:
 def test_a_patch_outside_the_picture_is_a_sentence() -> None:
     with pytest.raises(PlanError, match="patch of 32 px centred at row 15, column 60 does not lie"):
         render_patch(PICTURE, (15, 60), 32, Augmentation())
+
+
+@dataclass(frozen=True)
+class Holed:
+    """A picture of which some is not there."""
+
+    pixels: UInt8Array
+    there: UInt8Array
+
+    @property
+    def shape_hw(self) -> tuple[int, int]:
+        return self.there.shape[0], self.there.shape[1]
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
+        part = slice(top, top + height), slice(left, left + width)
+        return self.pixels[part], self.there[part]
+
+
+def test_what_is_not_there_takes_the_nearest_colour_and_is_marked() -> None:
+    there = np.ones((60, 90), dtype=np.uint8)
+    there[:, 60:] = 0
+    pixels = np.full((60, 90, 3), 150, dtype=np.uint8) * there[..., None]  # black beyond
+    image, damage = render_patch(Holed(pixels, there), (30, 50), 32, Augmentation())
+    assert (image == 150).all()
+    assert damage[:, :26].max() == 0
+    assert damage[:, 26:].min() == 1
+    turned, damage = render_patch(Holed(pixels, there), (30, 40), 32, Augmentation(angle_deg=25))
+    assert (turned == 150).all()  # nothing black is blended in
+    assert 0 < damage.mean() < 0.3
+
+
+def test_real_damage_is_shown_and_marked_and_turns_with_the_patch() -> None:
+    sound = np.ones((83, 121), dtype=np.uint8)
+    sound[38:45, 55:66] = 0
+    damage_mask = Holed(PIXELS, sound)
+    image, damage = render_patch(PICTURE, (40, 60), 32, Augmentation(flip=True), 1.0, damage_mask)
+    plain, _ = render_patch(PICTURE, (40, 60), 32, Augmentation(flip=True))
+    assert np.array_equal(image, plain)
+    assert np.array_equal(damage, 1 - sound[24:56, 44:76][:, ::-1])
+    _, turned = render_patch(PICTURE, (40, 60), 33, Augmentation(angle_deg=90), 1.0, damage_mask)
+    upright = 1 - sound[24:57, 44:77]
+    assert (turned >= np.rot90(upright)).all()  # it may only grow, by the reach of the kernel
+    assert turned.sum() <= (7 + 4) * (11 + 4)
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 17.0])
+def test_a_patch_at_half_scale_shows_twice_as_much(angle_deg: float) -> None:
+    y, x = np.mgrid[0:120, 0:172]
+    smooth = np.stack([x, y, x + y], axis=-1).astype(np.float64) * 0.8
+    picture = ArrayPicture(np.rint(smooth).astype(np.uint8))
+    turn = Augmentation(angle_deg=angle_deg)
+    large, _ = render_patch(picture, (60, 80), 64, turn)
+    small, damage = render_patch(picture, (30, 40), 32, turn, 0.5)
+    halved = large.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3))
+    assert not damage.any()
+    assert np.abs(small - halved).max() < 1.5
+
+
+def test_shrinking_does_not_alias() -> None:
+    stripes = np.zeros((160, 208, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    image, _ = render_patch(ArrayPicture(stripes), (20, 26), 32, Augmentation(), 0.25)
+    assert np.abs(image.astype(int) - 127.5).max() < 12
+
+
+def test_enlarging_keeps_the_place_and_marks_nothing() -> None:
+    picture = ArrayPicture(PIXELS[:20, :30])
+    image, damage = render_patch(picture, (20, 30), 40, Augmentation(), 2.0)
+    assert not damage.any()
+    back = image.reshape(20, 2, 20, 2, 3).mean(axis=(1, 3))
+    assert np.abs(back - PIXELS[:20, 5:25]).mean() < 12
+
+
+def test_a_small_picture_is_padded_by_reflection_and_marked() -> None:
+    picture = ArrayPicture(PIXELS[:20, :50])
+    image, damage = render_patch(picture, (10, 25), 32, Augmentation())
+    assert np.array_equal(image[6:26], PIXELS[:20, 9:41])
+    assert np.array_equal(image[5], image[7])  # reflected about the first row
+    assert damage[6:26].max() == 0
+    assert damage[:6].min() == 1
+    assert damage[26:].min() == 1
+    with pytest.raises(PlanError, match="does not lie inside a picture of 20 x 50 px"):
+        render_patch(picture, (15 + 8, 25), 32, Augmentation())
+
+
+def test_under_two_percent_of_turned_patches_come_from_outside() -> None:
+    """The whole plan of an 800 x 700 picture, its turned patches alone."""
+    shape_hw, outside, turned = (700, 800), [], 0
+    picture = ArrayPicture(draw_picture(*shape_hw, "outside"))
+    recipe = PlanRecipe()
+    for seed in range(3):
+        centers = spread_centers(shape_hw, 256, 25, rng_for(seed, "centers", "a"))
+        for center, turn in zip(
+            centers.tolist(),
+            draw_augmentations(rng_for(seed, "augment", "a", 0), 25, recipe),
+            strict=True,
+        ):
+            if turn.angle_deg:
+                turned += 1
+                outside.append(render_patch(picture, tuple(center), 256, turn)[1].mean())
+    assert turned > 25
+    assert 0 < np.mean(outside) < 0.02

@@ -1,0 +1,121 @@
+"""Where patches may lie: exact, on shapes that are never square, however a picture is read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dunhuang_data import sampleable
+from dunhuang_data.sampleable import Limits, allowed_positions
+from dunhuang_data.types import UInt8Array
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture in memory, some of which is not there."""
+
+    pixels: UInt8Array
+    there: UInt8Array
+
+    @property
+    def shape_hw(self) -> tuple[int, int]:
+        return self.there.shape[0], self.there.shape[1]
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
+        part = slice(top, top + height), slice(left, left + width)
+        return self.pixels[part], self.there[part]
+
+
+def drawn(seed: int, height: int, width: int) -> Drawn:
+    rng = np.random.default_rng(seed)
+    there = np.ones((height, width), dtype=np.uint8)
+    for _ in range(3):
+        y, x = rng.integers(0, height), rng.integers(0, width)
+        there[y : y + 5, x : x + 7] = 0
+    pixels = np.repeat(rng.integers(0, 256, (height, width, 1), dtype=np.uint8), 3, axis=2)
+    pixels[:, : width // 2] = 90  # bare plaster
+    return Drawn(pixels, there)
+
+
+@given(st.integers(0, 999), st.integers(9, 40), st.integers(9, 55), st.integers(1, 9))
+def test_what_is_not_there_is_never_in_a_patch(
+    seed: int, height: int, width: int, size: int
+) -> None:
+    picture = drawn(seed, height, width)
+    allowed = allowed_positions(picture, None, size, 1.0, Limits())
+    expected = [
+        [y, x]
+        for y in range(height - size + 1)
+        for x in range(width - size + 1)
+        if picture.there[y : y + size, x : x + size].all()
+    ]
+    assert allowed.corners.tolist() == expected
+    assert allowed.total == len(expected)
+    assert allowed.positions == (height - size + 1) * (width - size + 1)
+
+
+@given(st.integers(0, 999), st.sampled_from([0.0, 0.1, 0.5]), st.integers(1, 9))
+def test_damage_is_kept_below_its_limit(seed: int, most: float, size: int) -> None:
+    picture = Drawn(drawn(seed, 23, 41).pixels, np.ones((23, 41), dtype=np.uint8))
+    damage = drawn(seed + 1, 23, 41)
+    allowed = allowed_positions(picture, damage, size, 1.0, Limits(max_damage=most))
+    expected = [
+        [y, x]
+        for y in range(23 - size + 1)
+        for x in range(41 - size + 1)
+        if (damage.there[y : y + size, x : x + size] == 0).sum() <= most * size * size
+    ]
+    assert allowed.corners.tolist() == expected
+
+
+def test_bare_plaster_is_skipped() -> None:
+    picture = Drawn(drawn(4, 40, 70).pixels, np.ones((40, 70), dtype=np.uint8))
+    allowed = allowed_positions(picture, None, 16, 1.0, Limits(min_detail=2.0))
+    columns = allowed.corners[:, 1]
+    assert columns.min() > 19  # patches of columns up to 34 show plaster alone
+    assert set(range(35, 55)) <= set(columns.tolist())
+
+
+def test_detail_is_the_mean_difference_of_neighbours() -> None:
+    pixels = np.zeros((20, 30, 3), dtype=np.uint8)
+    pixels[:, 1::2] = 100  # columns 0, 100, 0 …: 100 across, 0 down, 50 on average
+    picture = Drawn(pixels, np.ones((20, 30), dtype=np.uint8))
+    assert allowed_positions(picture, None, 8, 1.0, Limits(min_detail=49)).total > 0
+    assert allowed_positions(picture, None, 8, 1.0, Limits(min_detail=51)).total == 0
+
+
+def test_strips_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, damage = drawn(1, 61, 47), drawn(2, 61, 47)
+    limits = Limits(0.05, 1.0)
+    whole = allowed_positions(picture, damage, 12, 1.0, limits)
+    monkeypatch.setattr(sampleable, "STRIP", 7)
+    strips = allowed_positions(picture, damage, 12, 1.0, limits)
+    assert 0 < whole.total < whole.positions
+    assert np.array_equal(whole.corners, strips.corners)
+
+
+def test_a_huge_picture_is_tried_on_a_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = drawn(5, 90, 130)
+    every = {tuple(one) for one in allowed_positions(picture, None, 16, 1.0, Limits()).corners}
+    monkeypatch.setattr(sampleable, "MOST_POSITIONS", 500)
+    lattice = allowed_positions(picture, None, 16, 1.0, Limits())
+    assert 100 < lattice.positions < 1000
+    assert {tuple(one) for one in lattice.corners} <= every
+    assert lattice.corners.max(axis=0).tolist() == [74, 114]  # with the last row and column
+
+
+@pytest.mark.parametrize("scale", [0.5, 2.0])
+def test_at_a_scale_a_patch_shows_another_area(scale: float) -> None:
+    there = np.ones((60, 84), dtype=np.uint8)
+    there[:, 40] = 0
+    picture = Drawn(np.zeros((60, 84, 3), dtype=np.uint8), there)
+    allowed = allowed_positions(picture, None, 10, scale, Limits())
+    shown = {
+        x: range(int(x / scale), int(np.ceil((x + 10) / scale)))
+        for x in range(int(84 * scale) - 10 + 1)
+    }
+    expected = {x for x, columns in shown.items() if 40 not in columns}
+    assert set(allowed.corners[:, 1].tolist()) == expected
+    assert 0 < len(expected) < len(shown)
