@@ -1,5 +1,6 @@
 """Sphinx settings. Nothing is fetched from the network."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -38,6 +39,11 @@ html_css_files = ["docs.css"]
 html_title = f"Dunhuang {release}"
 html_show_sphinx = False
 html_show_copyright = False
+
+sys.path.insert(0, str(Path(__file__).parent))
+import spread_figure  # noqa: E402
+
+spread_figure.draw(Path(__file__).with_name("images") / "spread.png")
 
 page = Path(__file__).with_name("commands.md").read_text(encoding="utf-8")
 for group in (dunhuang_data, dunhuang_train):

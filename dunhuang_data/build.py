@@ -224,7 +224,7 @@ def _finish(
     shards: tuple[Shard, ...],
 ) -> None:
     """Write everything beside the shards, sweep what the build needed, the manifest last."""
-    attributes = {"format": "dunhuang-dataset", "version": 1, "build_id": build_id}
+    attributes = {"format": "dunhuang-dataset", "version": 2, "build_id": build_id}
     totals: dict[str, int] = {
         split: count for split, count in plan.count_by_split().items() if count
     }

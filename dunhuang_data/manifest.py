@@ -15,7 +15,7 @@ from dunhuang_data.types import SPLITS, Split, as_split
 
 MARKER = "dataset.json"
 CONTENTS = (MARKER, "plan", "zarr.json", "train", "val", "test", "run.toml", "build.json")
-FORMAT = {"name": "dunhuang-dataset", "version": 1}
+FORMAT = {"name": "dunhuang-dataset", "version": 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from math import ceil, hypot, inf, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from dunhuang_data.spread.coverage import nearest_distances
+
 Shape = tuple[int, int]
 
 
@@ -47,8 +49,6 @@ def distance_bounds(shape_hw: Shape, patch_size: int, count: int) -> tuple[float
     rows, columns = space_of(shape_hw, patch_size)
     half, area, more = rows + columns - 2, 2 / sqrt(3) * (rows - 1) * (columns - 1), count - 1
     high = (half + sqrt(half * half + 4 * more * area)) / (2 * more)
-    from dunhuang_data.spread.coverage import nearest_distances
-
     corners = row_layout(rows, columns, count)
     low = float(nearest_distances(corners).min()) if len(corners) == count else 0.0
     return low, max(low, high)

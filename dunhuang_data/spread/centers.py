@@ -120,7 +120,9 @@ def check_possible(
         )
     possible = rows * columns if allowed is None else allowed.total
     if count > possible:
-        there = "positions" if allowed is None else "admissible positions"
+        there = "positions"
+        if allowed is not None:
+            there = "admissible positions (all there, damage and detail within the limits)"
         raise PlanError(
             f"a picture of {height} x {width} px has {possible} {there} for patches of "
             f"{patch_size} px; {count} distinct patches do not exist, at most {possible}"

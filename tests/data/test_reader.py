@@ -132,8 +132,8 @@ def test_a_manifest_cannot_lead_out_of_the_dataset(dataset: Path, tmp_path: Path
 def test_a_manifest_of_another_version_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(dataset, tmp_path / "copy")
     text = (copy / "dataset.json").read_text()
-    (copy / "dataset.json").write_text(text.replace('"version": 1', '"version": 2'))
-    with pytest.raises(DatasetError, match=r"'version': 2}; this version reads .*'version': 1}"):
+    (copy / "dataset.json").write_text(text.replace('"version": 2', '"version": 3'))
+    with pytest.raises(DatasetError, match=r"'version': 3}; this version reads .*'version': 2}"):
         DatasetReader(copy, "train")
     (copy / "dataset.json").write_text(text[: len(text) // 2])
     with pytest.raises(DatasetError, match="cannot be read as a whole dataset"):

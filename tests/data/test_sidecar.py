@@ -42,7 +42,7 @@ def test_what_is_no_such_table_is_a_sentence(
 
 
 def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(PlanError, match="nowhere.csv cannot be read as a table of pictures"):
+    with pytest.raises(PlanError, match=r"nowhere\.csv cannot be read as a table of pictures"):
         read_sidecar(tmp_path / "nowhere.csv", ["group"])
     (tmp_path / "latin.csv").write_bytes(b"picture,group\na,H\xf6hle\n")
     with pytest.raises(PlanError, match="cannot be read as a table of pictures"):

@@ -7,6 +7,7 @@ from dunhuang_cli.data.build import build
 from dunhuang_cli.data.inspect import inspect
 from dunhuang_cli.data.make_masks import make_masks
 from dunhuang_cli.data.preview import preview
+from dunhuang_cli.data.replay import replay
 from dunhuang_cli.data.sample_patches import sample_patches
 from dunhuang_cli.data.stats import stats
 from dunhuang_cli.data.verify import verify
@@ -32,7 +33,7 @@ def dunhuang_data(verbose: bool) -> None:
     """  # noqa: D301 (\b keeps click from wrapping)
 
 
-for command in (inspect, sample_patches, make_masks, build, stats, preview, verify, demo):
+for command in (inspect, sample_patches, make_masks, build, stats, preview, replay, verify, demo):
     dunhuang_data.add_command(command)
 
 
