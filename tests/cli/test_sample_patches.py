@@ -28,6 +28,10 @@ def sample(folder: Path, *more: object) -> tuple[object, ...]:
     return (*arguments, "--per-picture", 7, "--split", "1,0,0", *more)
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
 def test_a_dry_run_says_what_is_possible_and_writes_nothing(invoke: Invoke, folder: Path) -> None:
     outcome = invoke("dunhuang-data", *sample(folder, "--dry-run", "--json"))
     assert outcome.code == 0
@@ -66,7 +70,7 @@ def test_what_cannot_be_used_is_listed_or_left_out(invoke: Invoke, folder: Path)
     assert outcome.code == 0
     assert "2 left out:" in outcome.err
     assert "note.jpg" in outcome.err
-    rows = list(csv.DictReader((folder / "plan" / "pictures.csv").open()))
+    rows = table(folder / "plan" / "pictures.csv")
     assert [row["id"] for row in rows] == ["b"]
 
 
@@ -91,22 +95,22 @@ def test_options_that_do_not_fit_together(
 
 
 def test_sidecars_are_read(invoke: Invoke, folder: Path) -> None:
-    (folder / "groups.csv").write_text("picture,group,rights,attribution\na,cave,CC0,X\nb,cave,,\n")
-    table = folder / "groups.csv"
-    options = ("--split-by", "group", "--groups", table, "--rights", table)
+    sidecar = folder / "groups.csv"
+    sidecar.write_text("picture,group,rights,attribution\na,cave,CC0,X\nb,cave,,\n")
+    options = ("--split-by", "group", "--groups", sidecar, "--rights", sidecar)
     outcome = invoke("dunhuang-data", *sample(folder, *options))
     assert outcome.code == 0, outcome.err
-    rows = list(csv.DictReader((folder / "plan" / "pictures.csv").open()))
+    rows = table(folder / "plan" / "pictures.csv")
     assert [(row["group"], row["rights"]) for row in rows] == [("cave", "CC0"), ("cave", "")]
-    (folder / "groups.csv").write_text("picture,group\na,cave\n")
+    sidecar.write_text("picture,group\na,cave\n")
     outcome = invoke("dunhuang-data", *sample(folder, *options[:4], "--overwrite"))
     assert outcome.code == 3
     assert "b: the table of groups does not say which group" in outcome.err
 
 
 def test_a_decision_is_recorded_and_used_by_the_build(invoke: Invoke, tmp_path: Path) -> None:
-    """Twelve bits in sixteen: refused, then read with the white level, in the plan and the shards."""
-    deep = (draw_picture(50, 70, "deep").astype(np.uint16) * 4095) // 255
+    """Twelve bits in sixteen: refused, then read with the white level, in plan and shards."""
+    deep = (draw_picture(50, 70, "deep").astype(np.uint32) * 4095 // 255).astype(np.uint16)
     (tmp_path / "pictures").mkdir()
     image = pyvips.Image.new_from_array(deep).copy(interpretation="rgb16")
     image.write_to_file(str(tmp_path / "pictures" / "a.tif"))
@@ -116,7 +120,7 @@ def test_a_decision_is_recorded_and_used_by_the_build(invoke: Invoke, tmp_path: 
     options = ("--white-level", 4095, "--turn", 0, "--flip", 0)
     outcome = invoke("dunhuang-data", *sample(tmp_path, *options))
     assert outcome.code == 0, outcome.err
-    row = next(csv.DictReader((tmp_path / "plan" / "pictures.csv").open()))
+    row = table(tmp_path / "plan" / "pictures.csv")[0]
     assert "white level 4095" in row["reading"]
     masks = ("--steps", 9, "--count", 7, "--size", 32, "-o", tmp_path / "masks")
     assert invoke("dunhuang-data", "make-masks", *masks).code == 0
@@ -124,7 +128,7 @@ def test_a_decision_is_recorded_and_used_by_the_build(invoke: Invoke, tmp_path: 
     outcome = invoke("dunhuang-data", "build", *built)
     assert outcome.code == 0, outcome.err
     sample_0 = DatasetReader(tmp_path / "shards", "train").read([0]).image[0]
-    patch = next(csv.DictReader((tmp_path / "plan" / "patches.csv").open()))
+    patch = table(tmp_path / "plan" / "patches.csv")[0]
     top, left = int(patch["center_y"]) - 16, int(patch["center_x"]) - 16
     expected = draw_picture(50, 70, "deep")[top : top + 32, left : left + 32].astype(int)
     assert np.abs(sample_0 - expected).max() <= 1

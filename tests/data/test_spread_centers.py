@@ -19,6 +19,7 @@ from dunhuang_data.spread import (
     spread_centers,
 )
 from dunhuang_data.spread import centers as centers_module
+from dunhuang_data.spread.polish import Layout, polish
 
 Case = tuple[tuple[int, int], int, int, int]
 
@@ -221,9 +222,9 @@ def test_poisson_is_spread_wider_than_chance() -> None:
 
 def test_poor_starts_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first two starts are spoilt; the third must come, and win."""
-    real, calls = centers_module.polish, []
+    real, calls = polish, []
 
-    def spoilt(layout: centers_module.Layout) -> centers_module.Layout:
+    def spoilt(layout: Layout) -> Layout:
         calls.append(layout)
         return (
             layout.at(np.stack([np.arange(25), np.zeros(25, int)], 1))
