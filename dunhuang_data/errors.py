@@ -38,6 +38,10 @@ class DatasetError(DataProblem):
     """A dataset folder that is incomplete, altered or not a dataset."""
 
 
+class LeakError(DataProblem):
+    """Splits that share what they must not."""
+
+
 class CheckpointError(DataProblem):
     """A checkpoint that cannot be read or does not fit."""
 

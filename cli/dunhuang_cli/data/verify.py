@@ -1,31 +1,89 @@
-"""``verify``: check a dataset against its manifest."""
+"""``verify``: check a plan or a dataset against its hashes, and look for leaks between splits."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dunhuang_cli import console
 from dunhuang_cli.options import FILE, config_option, json_option
 
+if TYPE_CHECKING:
+    from dunhuang_data.leaks import LeakReport
+
 
 @click.command()
-@click.argument("dataset", metavar="SHARDS", type=FILE)
+@click.argument("source", metavar="PLAN|SHARDS", type=FILE)
+@click.option(
+    "--check-leaks",
+    is_flag=True,
+    help="Also look for what the splits share: equal pictures, near-duplicates and crops.",
+)
+@click.option(
+    "--pictures",
+    type=FILE,
+    help="With --check-leaks: the folder the pictures are in now, instead of where the plan found "
+    "them; for a dataset, look at them instead of its patches.",
+)
 @json_option
 @config_option
-def verify(dataset: Path, json: bool) -> None:
-    """Check a dataset byte for byte.
+def verify(source: Path, check_leaks: bool, pictures: Path | None, json: bool) -> None:
+    """Check a plan or a dataset byte for byte.
 
-    Files, arrays and rows of the plan are compared with the manifest; exit code 3 if any differs.
+    A dataset's files, arrays and rows of the plan are compared with its manifest, a plan's tables
+    with their hashes; exit code 3 if any differs. With --check-leaks, every picture is compared
+    with those of the other splits too; exit code 3 if two splits share something.
     """
-    from dunhuang_data.errors import DatasetError
-    from dunhuang_data.manifest import read_manifest
-    from dunhuang_data.verify import verify_dataset
+    from dunhuang_data.errors import DatasetError, LeakError, UsageProblem
 
-    total = sum(shard.samples for shard in read_manifest(dataset).shards)
-    with console.progress(total, "verifying") as progress:
-        problems = verify_dataset(dataset, progress)
-    document = {"dataset": str(dataset), "sound": not problems, "problems": problems}
-    console.result(document, json, "" if problems else f"{dataset}: {total} samples, sound")
+    if pictures is not None and not check_leaks:
+        raise UsageProblem("--pictures says where --check-leaks finds the pictures; give both.")
+    what, document, problems, line = _verified(source)
+    leaks = _leaks(source, what, pictures) if check_leaks and not problems else None
+    if leaks is not None:
+        document["leaks"] = [
+            {"kind": one.kind, "ids": one.ids, "splits": one.splits, "evidence": one.evidence}
+            for one in leaks.leaks
+        ]
+        document["compared"] = leaks.sentence()
+        line = f"{line}\n{leaks.sentence()}"
+    found = leaks.leaks if leaks else ()
+    console.result(document, json, "" if problems or found else line)
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise DatasetError(f"{dataset} is not what was built:\n{listed}\nBuild it again.")
+        raise DatasetError(f"{source} is not what was built:\n{listed}\nBuild it again.")
+    if leaks and found:
+        listed = "\n".join(f"  - {one}" for one in found)
+        raise LeakError(
+            f"{source}: its splits share something:\n{listed}\n{leaks.sentence()}\nTake one of "
+            "each pair out, and make the plan again."
+        )
+
+
+def _verified(source: Path) -> tuple[str, dict[str, Any], list[str], str]:
+    """Return what the source is, its JSON document, its problems, and the line if it has none."""
+    from dunhuang_data import manifest, plan
+    from dunhuang_data.verify import verify_dataset, verify_plan
+
+    if (source / plan.MARKER).is_file():
+        read = verify_plan(source)
+        line = f"{source}: {len(read.pictures)} pictures, {len(read.patches)} patches, sound"
+        return "plan", {"plan": str(source), "sound": True, "problems": []}, [], line
+    total = sum(shard.samples for shard in manifest.read_manifest(source).shards)
+    with console.progress(total, "verifying") as progress:
+        problems = verify_dataset(source, progress)
+    document = {"dataset": str(source), "sound": not problems, "problems": problems}
+    return "dataset", document, problems, f"{source}: {total} samples, sound"
+
+
+def _leaks(source: Path, what: str, pictures: Path | None) -> "LeakReport":
+    from dunhuang_data.leaks import find_leaks, stored_patches, whole_pictures
+    from dunhuang_data.plan import read_plan
+
+    plan = read_plan(source if what == "plan" else source / "plan")
+    if what == "dataset" and pictures is None:
+        views = stored_patches(source, plan)
+    else:
+        views = whole_pictures(pictures or plan.pictures_root)
+    with console.progress(2 * len(plan.pictures), "comparing") as progress:
+        return find_leaks(plan, views, progress)

@@ -1,0 +1,105 @@
+"""What is looked at of each picture: the picture itself, shrunk, or its patches in a dataset."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dunhuang_data.errors import PictureError
+from dunhuang_data.pictures import read_picture, sha256_of_file
+from dunhuang_data.plan import PatchPlan
+from dunhuang_data.reader import DatasetReader
+from dunhuang_data.types import SPLITS, Picture, UInt8Array
+
+PIXELS = 1 << 20
+"""Pixels to which a view is shrunk."""
+
+PATCHES = 100
+"""Patches looked at of a picture, where the dataset stands in for it; the first cover it best."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Something to be compared.
+
+    Attributes
+    ----------
+    grey : (H, W) uint8
+        At most `PIXELS` pixels.
+    scale : float
+        Pixels of the view per pixel of what it shows.
+    name : str
+        Which part of the picture it is (``"patch 3"``: row 3 of the plan); empty for the whole.
+    """
+
+    grey: UInt8Array
+    scale: float
+    name: str = ""
+
+
+Views = Callable[[Picture], Iterator[View]]
+"""Yields the views of a picture; asked once or twice for each."""
+
+
+def view_of(pixels: UInt8Array, name: str = "") -> View:
+    """Shrink a picture to a view.
+
+    Parameters
+    ----------
+    pixels : (H, W, 3) uint8
+    name : str
+        See `View`.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(1.0, sqrt(PIXELS / (height * width)))
+    if scale < 1.0:
+        size = (max(1, int(width * scale)), max(1, int(height * scale)))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return View(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8), scale, name)
+
+
+def whole_pictures(root: Path) -> Views:
+    """Look at the pictures themselves, below ``root``.
+
+    The callable raises `PictureError` if a picture is gone, changed or unreadable.
+    """
+
+    def views(picture: Picture) -> Iterator[View]:
+        path = root / picture.file
+        if not path.is_file():
+            raise PictureError(
+                f"The plan names {path}, which is not there. Say where the pictures are now with "
+                "--pictures."
+            )
+        if sha256_of_file(path) != picture.sha256:
+            raise PictureError(
+                f"{path} has changed since the plan was made (its SHA-256 differs). Put the old "
+                "file back, or make the plan again."
+            )
+        yield view_of(read_picture(path))
+
+    return views
+
+
+def stored_patches(dataset: Path, plan: PatchPlan) -> Views:
+    """Look at the patches that a dataset stores, at most `PATCHES` of each picture.
+
+    A picture's patches are in the order in which they were chosen, each as far as possible from
+    those before: the first hundred cover it as evenly as a hundred can.
+    """
+    readers = {split: DatasetReader(dataset, split) for split in SPLITS}
+    rows: dict[str, list[tuple[str, int, int]]] = {picture.id: [] for picture in plan.pictures}
+    seen = dict.fromkeys(SPLITS, 0)
+    for patch in plan.patches:
+        if len(rows[patch.picture_id]) < PATCHES:
+            rows[patch.picture_id].append((patch.split, seen[patch.split], patch.index))
+        seen[patch.split] += 1
+
+    def views(picture: Picture) -> Iterator[View]:
+        for split, row, index in rows[picture.id]:
+            yield view_of(readers[split].read([row]).image[0], f"patch {index}")  # type: ignore[index]
+
+    return views
