@@ -16,7 +16,7 @@ import numpy as np
 
 from dunhuang_data.leaks import LeakReport, View, find_leaks, view_of
 from dunhuang_data.pictures import find_pictures, read_picture
-from dunhuang_data.plan import PatchPlan
+from dunhuang_data.plan import Patches, PatchPlan
 from dunhuang_data.recipe import PlanRecipe
 from dunhuang_data.rng import draw_unit, rng_for
 from dunhuang_data.types import Augmentation, PatchSpec, Picture, Split, UInt8Array
@@ -55,7 +55,7 @@ def search(shown: list[tuple[str, Split, View]]) -> tuple[LeakReport, float]:
     """Look for leaks between views as if they were a plan; return the report and the seconds."""
     views = {name: view for name, _, view in shown}
     pictures = tuple(Picture(name, name, 1, 1, name) for name in views)
-    patches = tuple(
+    patches = Patches.listed(
         PatchSpec(n, name, (0, 0), split, Augmentation(), 0.0)
         for n, (name, split, _) in enumerate(shown)
     )
@@ -79,7 +79,7 @@ def noise(number: int) -> View:
 def table_of_crops(shown: list[tuple[str, Split, View]], folder: Path, crops: int) -> None:
     """Plant crops of every picture, one case at a time; print how many are found."""
     print("side  resized  turned  mirrored  JPEG   found  wrong  seconds")
-    found_pictures = find_pictures([folder])
+    found_pictures, _ = find_pictures([folder])
     for case in CASES:
         planted: list[tuple[str, Split, View]] = []
         for one in found_pictures:
@@ -108,7 +108,7 @@ def main() -> None:
     options = arguments.parse_args()
     if not options.pictures.is_dir():
         sys.exit(f"{options.pictures} is not there, so there is nothing to measure.")
-    found = find_pictures([options.pictures])
+    found, _ = find_pictures([options.pictures])
     views = [view_of(read_picture(one.path)) for one in found]
     calls: set[str] = set()
     # every pair is once across splits when the pictures are parted by each bit of their number

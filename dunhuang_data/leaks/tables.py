@@ -36,13 +36,30 @@ def leaks_in_tables(plan: PatchPlan, splits: SplitsOf) -> list[Leak]:
     splits : dict
         From `splits_of`.
     """
-    return [*_parted(splits), *_equal_files(plan, splits), *_shared_pixels(plan, splits)]
+    return [
+        *_parted(splits),
+        *_parted_groups(plan, splits),
+        *_equal_files(plan, splits),
+        *_shared_pixels(plan, splits),
+    ]
 
 
 def _parted(splits: SplitsOf) -> Iterator[Leak]:
     for picture_id, found in splits.items():
         for pair in combinations(found, 2):
             yield Leak("one picture", (picture_id, picture_id), pair, "it has patches in both")
+
+
+def _parted_groups(plan: PatchPlan, splits: SplitsOf) -> Iterator[Leak]:
+    """Find groups in two splits, where the plan says that groups stay together."""
+    first: dict[tuple[str, Split], str] = {}
+    for picture in plan.pictures if plan.recipe.split_by == "group" else ():
+        for split in splits[picture.id]:
+            first.setdefault((picture.group, split), picture.id)
+    for group in dict.fromkeys(group for group, _ in first):
+        found = [(split, first[group, split]) for split in SPLITS if (group, split) in first]
+        for (here, one), (there, other) in combinations(found, 2):
+            yield Leak("one group", (one, other), (here, there), f"both are in the group {group!r}")
 
 
 def _equal_files(plan: PatchPlan, splits: SplitsOf) -> Iterator[Leak]:
@@ -104,7 +121,7 @@ def _shared_pixels(plan: PatchPlan, splits: SplitsOf) -> Iterator[Leak]:
 
 
 def _corners(patch: PatchSpec, size: int) -> Corners:
-    """Return the corner pixels of a patch, (4, 2) int32, columns first, turned as it is."""
+    """Return the corner pixels of a patch in its picture, (4, 2) int32, columns first, turned."""
     y, x = patch.center_yx
     half = (size - 1) / 2
     middle = np.array([x - size // 2 + half, y - size // 2 + half])
@@ -112,7 +129,7 @@ def _corners(patch: PatchSpec, size: int) -> Corners:
     across, down = np.array([cos(angle), sin(angle)]), np.array([-sin(angle), cos(angle)])
     turns = ((-1, -1), (1, -1), (1, 1), (-1, 1))
     corners = [middle + half * (right * across + low * down) for right, low in turns]
-    return np.rint(corners).astype(np.int32)
+    return np.rint((np.array(corners) + 0.5) / patch.scale - 0.5).astype(np.int32)
 
 
 def _pixels_in_both(shape_hw: tuple[int, int], some: list[Corners], others: list[Corners]) -> int:

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from dunhuang_data.errors import PictureError
-from dunhuang_data.pictures import read_picture, sha256_of_file
+from dunhuang_data.pictures import open_picture, sha256_of_file
 from dunhuang_data.plan import PatchPlan
 from dunhuang_data.reader import DatasetReader
+from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import SPLITS, Picture, UInt8Array
 
 PIXELS = 1 << 20
@@ -61,8 +62,8 @@ def view_of(pixels: UInt8Array, name: str = "") -> View:
     return View(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8), scale, name)
 
 
-def whole_pictures(root: Path) -> Views:
-    """Look at the pictures themselves, below ``root``.
+def whole_pictures(root: Path, reading: ReadingRecipe | None = None) -> Views:
+    """Look at the pictures themselves, below ``root``, read as the plan read them.
 
     The callable raises `PictureError` if a picture is gone, changed or unreadable.
     """
@@ -79,7 +80,11 @@ def whole_pictures(root: Path) -> Views:
                 f"{path} has changed since the plan was made (its SHA-256 differs). Put the old "
                 "file back, or make the plan again."
             )
-        yield view_of(read_picture(path))
+        shrink = min(1.0, sqrt(PIXELS / (picture.height * picture.width)))
+        longest_px = max(1, int(max(picture.height, picture.width) * shrink))
+        pixels, _ = open_picture(path, reading or ReadingRecipe()).thumbnail(longest_px)
+        grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+        yield View(grey, pixels.shape[1] / picture.width)
 
     return views
 

@@ -19,7 +19,7 @@ from dunhuang_data.leaks.hashes import BITS, NEAR, hash_distances, perceptual_ha
 from dunhuang_data.leaks.keypoints import PointIndex, find_key_points
 from dunhuang_data.leaks.matching import KnownViews
 from dunhuang_data.mask_bank import open_bank, write_bank
-from dunhuang_data.plan import PatchPlan, make_plan, plan_patches, read_plan, write_plan
+from dunhuang_data.plan import Patches, PatchPlan, make_plan, read_plan, write_plan
 from dunhuang_data.recipe import BuildRecipe, MaskRecipe, PlanRecipe
 from dunhuang_data.splits import split_of
 from dunhuang_data.types import Augmentation, PatchSpec, Picture, Split, UInt8Array
@@ -190,7 +190,7 @@ def test_a_copy_of_the_whole_is_a_near_duplicate(walls: Path, how: str) -> None:
 def table_plan(rows: Sequence[tuple[str, str, tuple[int, int], Split, float]]) -> PatchPlan:
     """Return a plan of patches of 20 px on pictures of 60 x 90 px: (id, sha256, centre, ...)."""
     pictures = {key: Picture(key, key, 60, 90, sha256) for key, sha256, *_ in rows}
-    patches = tuple(
+    patches = Patches.listed(
         PatchSpec(index, key, center, split, Augmentation(False, angle_deg), float("inf"))
         for index, (key, _, center, split, angle_deg) in enumerate(rows)
     )
@@ -215,6 +215,30 @@ def test_one_picture_in_two_splits_and_its_shared_pixels() -> None:
         ("one picture", ("val", "test"), "it has patches in both"),
         ("shared pixels", ("train", "test"), "180 pixels lie in patches of both"),  # 15 x 12
     ]
+
+
+def test_a_group_in_two_splits() -> None:
+    plan = table_plan([
+        ("a", "1", (20, 20), "train", 0.0),
+        ("b", "2", (20, 20), "train", 0.0),
+        ("c", "3", (20, 20), "test", 0.0),
+    ])  # fmt: skip
+    pictures = tuple(
+        replace(one, group=group) for one, group in zip(plan.pictures, ("x", "y", "y"), strict=True)
+    )
+    by_picture = find_leaks(replace(plan, pictures=pictures), blank).leaks
+    assert "one group" not in [leak.kind for leak in by_picture]
+    by_group = replace(plan, pictures=pictures, recipe=replace(plan.recipe, split_by="group"))
+    leak = find_leaks(by_group, blank).leaks[0]
+    assert (leak.kind, leak.ids, leak.splits) == ("one group", ("b", "c"), ("train", "test"))
+
+
+def test_shared_pixels_are_those_of_the_picture_whatever_the_scale() -> None:
+    plan = table_plan([("a", "1", (20, 20), "train", 0.0), ("a", "1", (25, 28), "test", 0.0)])
+    doubled = Patches.listed(replace(patch, scale=0.5) for patch in plan.patches)
+    evidence = find_leaks(replace(plan, patches=doubled), blank).leaks[-1].evidence
+    assert evidence.endswith("pixels lie in patches of both")
+    assert int(evidence.split()[0]) == pytest.approx(4 * 180, rel=0.1)
 
 
 def test_equal_files_under_two_names_and_their_shared_pixels() -> None:
@@ -357,5 +381,5 @@ def test_a_written_plan_is_searched_as_it_was_made(walls: Path, tmp_path: Path) 
     again = read_plan(tmp_path / "plan")
     views = whole_pictures(plan.pictures_root)
     assert find_leaks(again, views) == find_leaks(plan, views)
-    assert plan_patches(plan.pictures, walls, RECIPE).pictures == again.pictures
+    assert again.pictures == plan.pictures
     json.dumps([leak.ids for leak in find_leaks(again, views).leaks])

@@ -84,6 +84,6 @@ def _leaks(source: Path, what: str, pictures: Path | None) -> "LeakReport":
     if what == "dataset" and pictures is None:
         views = stored_patches(source, plan)
     else:
-        views = whole_pictures(pictures or plan.pictures_root)
+        views = whole_pictures(pictures or plan.pictures_root, plan.recipe.reading)
     with console.progress(2 * len(plan.pictures), "comparing") as progress:
         return find_leaks(plan, views, progress)
