@@ -14,7 +14,7 @@ Integers = NDArray[np.int64]
 
 MOST_POSITIONS = 1 << 20
 """Positions up to which every one is tried; beyond, a lattice of about as many."""
-STRIP = 256  # rows of a picture that are decoded at once
+BLOCK_HW = (256, 4096)  # px of a picture that are decoded at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def allowed_positions(
 ) -> Allowed:
     """Find the positions whose patch keeps to the limits and is all there.
 
-    The picture is read once, strip by strip; what is kept of it are sums over rectangles, in whole
+    The picture is read once, block by block; what is kept of it are sums over rectangles, in whole
     numbers, so that the answer is exact and the same everywhere.
 
     Parameters
@@ -103,18 +103,17 @@ def _rectangle_sums(
     needed_y = np.unique(np.concatenate(ys))
     needed_x = np.unique(np.concatenate(xs))
     kept: dict[str, Integers] = {}
-    above: dict[str, Integers] = {}
-    for top, layers in _strips(picture, damage, with_detail):
+    tables: dict[str, _SummedArea] = {}
+    for top, left, layers in _blocks(picture, damage, with_detail):
         for name, layer in layers.items():
             if name not in kept:
                 kept[name] = np.zeros((len(needed_y), len(needed_x)), dtype=np.int64)
-                above[name] = np.zeros(layer.shape[1] + 1, dtype=np.int64)
-            table = np.zeros((layer.shape[0] + 1, layer.shape[1] + 1), dtype=np.int64)
-            table[1:, 1:] = layer.cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
-            table += above[name]
-            here = (needed_y >= top) & (needed_y <= top + layer.shape[0])
-            kept[name][here] = table[needed_y[here] - top][:, needed_x]
-            above[name] = table[-1]
+                tables[name] = _SummedArea(picture.shape_hw[1])
+            table = tables[name].add(left, layer)
+            rows = (needed_y >= top) & (needed_y <= top + layer.shape[0])
+            columns = (needed_x >= left) & (needed_x <= left + layer.shape[1])
+            here = np.ix_(needed_y[rows] - top, needed_x[columns] - left)
+            kept[name][np.ix_(rows, columns)] = table[here]
     y0, y1 = (np.searchsorted(needed_y, one)[:, None] for one in ys)
     x0, x1 = (np.searchsorted(needed_x, one)[None, :] for one in xs)
     return {
@@ -123,34 +122,70 @@ def _rectangle_sums(
     }
 
 
-def _strips(
+class _SummedArea:
+    """Sums over all that lies above and to the left, of a picture that comes block by block."""
+
+    def __init__(self, width: int) -> None:
+        self._above = np.zeros(width + 1, dtype=np.int64)  # below the strip before
+        self._under = np.zeros(width + 1, dtype=np.int64)  # below this strip, as far as it came
+        self._side = np.zeros(1, dtype=np.int64)  # right of the block before
+
+    def add(self, left: int, layer: NDArray[np.integer]) -> Integers:
+        """Return the sums at the corners of the next block's pixels, (h + 1, w + 1)."""
+        height, width = layer.shape
+        if left == 0:
+            self._above, self._under = self._under, self._under.copy()
+            self._side = np.zeros(height + 1, dtype=np.int64)
+        table = np.zeros((height + 1, width + 1), dtype=np.int64)
+        np.cumsum(layer, axis=0, dtype=np.int64, out=table[1:, 1:])
+        np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+        above = self._above[left : left + width + 1]
+        table += above + (self._side - above[0])[:, None]
+        self._side = table[:, -1].copy()
+        self._under[left : left + width + 1] = table[-1]
+        return table
+
+
+def _blocks(
     picture: PixelSource, damage: PixelSource | None, with_detail: bool
-) -> Iterator[tuple[int, dict[str, NDArray[np.integer]]]]:
-    """Read a picture from top to bottom; yield the first row of a strip and what is in it."""
+) -> Iterator[tuple[int, int, dict[str, NDArray[np.integer]]]]:
+    """Read a picture once, in reading order; yield the first row and column of a block, and it."""
     height, width = picture.shape_hw
-    last_row: NDArray[np.int32] | None = None
-    for top in range(0, height, STRIP):
-        tall = min(STRIP, height - top)
-        pixels, there = picture.window(top, 0, tall, width)
-        layers: dict[str, NDArray[np.integer]] = {"absent": 1 - there}
-        if damage is not None:
-            layers["damaged"] = 1 - damage.window(top, 0, tall, width)[1]
-        if with_detail:
-            grey = _grey(pixels)
-            layers["detail"] = _detail(grey, last_row)
-            last_row = grey[-1]
-        yield top, layers
+    above = np.zeros(0, dtype=np.int32)
+    for top in range(0, height, BLOCK_HW[0]):
+        tall = min(BLOCK_HW[0], height - top)
+        beside = np.zeros((tall, 0), dtype=np.int32)
+        last_row = []
+        for left in range(0, width, BLOCK_HW[1]):
+            wide = min(BLOCK_HW[1], width - left)
+            pixels, there = picture.window(top, left, tall, wide)
+            layers: dict[str, NDArray[np.integer]] = {"absent": 1 - there}
+            if damage is not None:
+                layers["damaged"] = 1 - damage.window(top, left, tall, wide)[1]
+            if with_detail:
+                grey = _grey(pixels)
+                layers["detail"] = _detail(grey, above[left : left + wide], beside)
+                beside = grey[:, -1:]
+                last_row.append(grey[-1])
+            yield top, left, layers
+        above = np.concatenate(last_row) if last_row else above
 
 
 def _grey(pixels: UInt8Array) -> NDArray[np.int32]:
     """Return luma in whole levels, (H, W) int32: Rec. 601 weights in 256ths."""
-    weighted = pixels.astype(np.int32) * np.array([77, 150, 29], dtype=np.int32)
-    return np.asarray((weighted[..., 0] + weighted[..., 1] + weighted[..., 2]) >> 8, np.int32)
+    red, green, blue = (pixels[..., band].astype(np.int32) for band in range(3))
+    return np.asarray((77 * red + 150 * green + 29 * blue) >> 8, dtype=np.int32)
 
 
-def _detail(grey: NDArray[np.int32], above: NDArray[np.int32] | None) -> NDArray[np.int32]:
-    """Return |difference to the left| + |difference to above|, halved on average, (H, W) int32."""
-    first = grey[:1] if above is None else above[None]
-    across = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))
-    down = np.abs(np.diff(grey, axis=0, prepend=first))
+def _detail(
+    grey: NDArray[np.int32], above: NDArray[np.int32], beside: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return half of |difference to the left| + |difference to above|, (H, W) int32.
+
+    ``above`` and ``beside`` are the row and the column before, empty at the picture's edges.
+    """
+    first_row = above[None] if above.size else grey[:1]
+    first_column = beside if beside.size else grey[:, :1]
+    across = np.abs(np.diff(grey, axis=1, prepend=first_column))
+    down = np.abs(np.diff(grey, axis=0, prepend=first_row))
     return np.asarray((across + down) // 2, dtype=np.int32)

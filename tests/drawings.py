@@ -1,5 +1,6 @@
 """Small pictures, never square, drawn by arithmetic; and the plan the tests make of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,3 +44,19 @@ def write_pictures(folder: Path, shapes: dict[str, tuple[int, int]] = SHAPES) ->
     for name, (height, width) in shapes.items():
         save_picture(folder / name, draw_picture(height, width, name))
     return folder
+
+
+@dataclass(frozen=True)
+class HoledPicture:
+    """A picture in memory, some of which is not there: a source of windows."""
+
+    pixels: UInt8Array
+    there: UInt8Array
+
+    @property
+    def shape_hw(self) -> tuple[int, int]:
+        return self.there.shape[0], self.there.shape[1]
+
+    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
+        part = slice(top, top + height), slice(left, left + width)
+        return self.pixels[part], self.there[part]

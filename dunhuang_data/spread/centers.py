@@ -25,6 +25,7 @@ Integers = NDArray[np.int64]
 
 POLISH_UP_TO = 128  # patches: the time of a linear programme grows with their cube
 MANY_SPOTS = 400_000
+MOST_SPOTS = 20_000  # at which points are put back where only some positions are allowed
 GOOD = 0.95  # of the row layout's distance: below, another start is worth its time
 
 
@@ -91,7 +92,8 @@ def spread_centers(
     if allowed is not None and allowed.total < allowed.positions:
         corners = choose_spots(allowed.corners, count, rng)
         if count <= POLISH_UP_TO:
-            corners = put_back(allowed.corners, corners, rng)
+            every = -(-len(allowed.corners) // MOST_SPOTS)
+            corners = put_back(allowed.corners[::every], corners, rng)
     elif count > POLISH_UP_TO:
         corners = farthest_points(rows, columns, count, rng, MANY_SPOTS)
         _, bound = distance_bounds(shape_hw, patch_size, count)

@@ -1,20 +1,18 @@
 """One patch: exact without a turn, one warp with it, a mark where it left the picture."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawings import draw_picture
+from drawings import HoledPicture, draw_picture
 from dunhuang_data.augment import draw_augmentations
 from dunhuang_data.errors import PlanError
 from dunhuang_data.recipe import PlanRecipe
 from dunhuang_data.render import ArrayPicture, render_patch
 from dunhuang_data.rng import rng_for
 from dunhuang_data.spread import spread_centers
-from dunhuang_data.types import Augmentation, UInt8Array
+from dunhuang_data.types import Augmentation
 
 PIXELS = draw_picture(83, 121, "render")
 PICTURE = ArrayPicture(PIXELS)
@@ -88,31 +86,17 @@ def test_a_patch_outside_the_picture_is_a_sentence() -> None:
         render_patch(PICTURE, (15, 60), 32, Augmentation())
 
 
-@dataclass(frozen=True)
-class Holed:
-    """A picture of which some is not there."""
-
-    pixels: UInt8Array
-    there: UInt8Array
-
-    @property
-    def shape_hw(self) -> tuple[int, int]:
-        return self.there.shape[0], self.there.shape[1]
-
-    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
-        part = slice(top, top + height), slice(left, left + width)
-        return self.pixels[part], self.there[part]
-
-
 def test_what_is_not_there_takes_the_nearest_colour_and_is_marked() -> None:
     there = np.ones((60, 90), dtype=np.uint8)
     there[:, 60:] = 0
     pixels = np.full((60, 90, 3), 150, dtype=np.uint8) * there[..., None]  # black beyond
-    image, damage = render_patch(Holed(pixels, there), (30, 50), 32, Augmentation())
+    image, damage = render_patch(HoledPicture(pixels, there), (30, 50), 32, Augmentation())
     assert (image == 150).all()
     assert damage[:, :26].max() == 0
     assert damage[:, 26:].min() == 1
-    turned, damage = render_patch(Holed(pixels, there), (30, 40), 32, Augmentation(angle_deg=25))
+    turned, damage = render_patch(
+        HoledPicture(pixels, there), (30, 40), 32, Augmentation(angle_deg=25)
+    )
     assert (turned == 150).all()  # nothing black is blended in
     assert 0 < damage.mean() < 0.3
 
@@ -120,7 +104,7 @@ def test_what_is_not_there_takes_the_nearest_colour_and_is_marked() -> None:
 def test_real_damage_is_shown_and_marked_and_turns_with_the_patch() -> None:
     sound = np.ones((83, 121), dtype=np.uint8)
     sound[38:45, 55:66] = 0
-    damage_mask = Holed(PIXELS, sound)
+    damage_mask = HoledPicture(PIXELS, sound)
     image, damage = render_patch(PICTURE, (40, 60), 32, Augmentation(flip=True), 1.0, damage_mask)
     plain, _ = render_patch(PICTURE, (40, 60), 32, Augmentation(flip=True))
     assert np.array_equal(image, plain)

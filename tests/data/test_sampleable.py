@@ -1,34 +1,16 @@
 """Where patches may lie: exact, on shapes that are never square, however a picture is read."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drawings import HoledPicture
 from dunhuang_data import sampleable
 from dunhuang_data.sampleable import Limits, allowed_positions
-from dunhuang_data.types import UInt8Array
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A picture in memory, some of which is not there."""
-
-    pixels: UInt8Array
-    there: UInt8Array
-
-    @property
-    def shape_hw(self) -> tuple[int, int]:
-        return self.there.shape[0], self.there.shape[1]
-
-    def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
-        part = slice(top, top + height), slice(left, left + width)
-        return self.pixels[part], self.there[part]
-
-
-def drawn(seed: int, height: int, width: int) -> Drawn:
+def drawn(seed: int, height: int, width: int) -> HoledPicture:
     rng = np.random.default_rng(seed)
     there = np.ones((height, width), dtype=np.uint8)
     for _ in range(3):
@@ -36,7 +18,7 @@ def drawn(seed: int, height: int, width: int) -> Drawn:
         there[y : y + 5, x : x + 7] = 0
     pixels = np.repeat(rng.integers(0, 256, (height, width, 1), dtype=np.uint8), 3, axis=2)
     pixels[:, : width // 2] = 90  # bare plaster
-    return Drawn(pixels, there)
+    return HoledPicture(pixels, there)
 
 
 @given(st.integers(0, 999), st.integers(9, 40), st.integers(9, 55), st.integers(1, 9))
@@ -58,7 +40,7 @@ def test_what_is_not_there_is_never_in_a_patch(
 
 @given(st.integers(0, 999), st.sampled_from([0.0, 0.1, 0.5]), st.integers(1, 9))
 def test_damage_is_kept_below_its_limit(seed: int, most: float, size: int) -> None:
-    picture = Drawn(drawn(seed, 23, 41).pixels, np.ones((23, 41), dtype=np.uint8))
+    picture = HoledPicture(drawn(seed, 23, 41).pixels, np.ones((23, 41), dtype=np.uint8))
     damage = drawn(seed + 1, 23, 41)
     allowed = allowed_positions(picture, damage, size, 1.0, Limits(max_damage=most))
     expected = [
@@ -71,7 +53,7 @@ def test_damage_is_kept_below_its_limit(seed: int, most: float, size: int) -> No
 
 
 def test_bare_plaster_is_skipped() -> None:
-    picture = Drawn(drawn(4, 40, 70).pixels, np.ones((40, 70), dtype=np.uint8))
+    picture = HoledPicture(drawn(4, 40, 70).pixels, np.ones((40, 70), dtype=np.uint8))
     allowed = allowed_positions(picture, None, 16, 1.0, Limits(min_detail=2.0))
     columns = allowed.corners[:, 1]
     assert columns.min() > 19  # patches of columns up to 34 show plaster alone
@@ -81,19 +63,22 @@ def test_bare_plaster_is_skipped() -> None:
 def test_detail_is_the_mean_difference_of_neighbours() -> None:
     pixels = np.zeros((20, 30, 3), dtype=np.uint8)
     pixels[:, 1::2] = 100  # columns 0, 100, 0 …: 100 across, 0 down, 50 on average
-    picture = Drawn(pixels, np.ones((20, 30), dtype=np.uint8))
+    picture = HoledPicture(pixels, np.ones((20, 30), dtype=np.uint8))
     assert allowed_positions(picture, None, 8, 1.0, Limits(min_detail=49)).total > 0
     assert allowed_positions(picture, None, 8, 1.0, Limits(min_detail=51)).total == 0
 
 
-def test_strips_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block_hw", [(7, 1000), (1000, 11), (9, 13), (1, 1)])
+def test_blocks_give_what_the_whole_gives(
+    block_hw: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     picture, damage = drawn(1, 61, 47), drawn(2, 61, 47)
     limits = Limits(0.05, 1.0)
     whole = allowed_positions(picture, damage, 12, 1.0, limits)
-    monkeypatch.setattr(sampleable, "STRIP", 7)
-    strips = allowed_positions(picture, damage, 12, 1.0, limits)
+    monkeypatch.setattr(sampleable, "BLOCK_HW", block_hw)
+    blocks = allowed_positions(picture, damage, 12, 1.0, limits)
     assert 0 < whole.total < whole.positions
-    assert np.array_equal(whole.corners, strips.corners)
+    assert np.array_equal(whole.corners, blocks.corners)
 
 
 def test_a_huge_picture_is_tried_on_a_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +95,7 @@ def test_a_huge_picture_is_tried_on_a_lattice(monkeypatch: pytest.MonkeyPatch) -
 def test_at_a_scale_a_patch_shows_another_area(scale: float) -> None:
     there = np.ones((60, 84), dtype=np.uint8)
     there[:, 40] = 0
-    picture = Drawn(np.zeros((60, 84, 3), dtype=np.uint8), there)
+    picture = HoledPicture(np.zeros((60, 84, 3), dtype=np.uint8), there)
     allowed = allowed_positions(picture, None, 10, scale, Limits())
     shown = {
         x: range(int(x / scale), int(np.ceil((x + 10) / scale)))
