@@ -236,3 +236,10 @@ def test_poor_starts_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     centers = spread((700, 800), 256, 25)
     assert len(calls) == 3
     assert nearest_distances(centers).min() > 100
+
+
+def test_nine_places_for_nine_patches() -> None:
+    centers = spread((258, 258), 256, 9)
+    assert sorted(map(tuple, (centers - 128).tolist())) == [
+        (y, x) for y in (0, 1, 2) for x in (0, 1, 2)
+    ]
