@@ -148,7 +148,7 @@ class PointIndex:
         -------
         point, entry : (K,) int
             Pairs whose descriptions differ in at most `ALIKE` signs, each once. (Not quite all:
-            about one in six such pairs agrees in no table.)
+            up to one such pair in six agrees in no table.)
         differing : (K,) uint8
         """
         codes = self._codes(points.descriptors)
