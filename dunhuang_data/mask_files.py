@@ -10,6 +10,7 @@ from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
 
+MOST_COLORED = 0.001  # share of the pixels of a mask
 MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
 
 
@@ -95,6 +96,7 @@ class DamageMask:
     """
 
     def __init__(self, path: Path, damage_is: str, shape_hw: tuple[int, int]) -> None:
+        self._path = path
         self._mask = open_picture(path, ReadingRecipe(bilevel="grey"))
         self._white_is_damage = damage_is == "white"
         self.shape_hw = self._mask.shape_hw
@@ -109,5 +111,25 @@ class DamageMask:
     def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:
         """Return the mask's own pixels, and 1 where the picture is sound, 0 where damaged."""
         pixels, _ = self._mask.window(top, left, height, width)
-        white = pixels[..., 1] >= 128
+        white = pixels[..., 1] >= 128  # it is grey: all channels are equal
         return pixels, (white != self._white_is_damage).astype(np.uint8)
+
+    def refuse_unless_two_valued(self) -> None:
+        """Refuse a picture that is no mask, as `read_mask` does; a thumbnail is looked at.
+
+        Raises
+        ------
+        PictureError
+            If some of it is coloured, or more than half neither near black nor near white.
+        """
+        pixels = self._mask.thumbnail(512)[0].astype(np.int16)
+        colored = float((pixels.max(axis=-1) - pixels.min(axis=-1) > 64).mean())
+        grey = float(((pixels[..., 1] > 64) & (pixels[..., 1] < 191)).mean())
+        if colored > MOST_COLORED or grey > MOST_GREY:
+            what = f"{colored:.0%} of its pixels are coloured"
+            if grey > MOST_GREY:
+                what = f"{grey:.0%} of its pixels are neither black nor white"
+            raise PictureError(
+                f"The damage mask {self._path} is no mask: {what}. Export the damage alone, in "
+                "black and white."
+            )

@@ -91,7 +91,7 @@ def render_patch(
         image, marked = _warped(picture, damage, matrix, patch_size, scale)
     if augmentation.flip:
         image, marked = image[:, ::-1], marked[:, ::-1]
-    return np.ascontiguousarray(image), np.ascontiguousarray(marked)
+    return image.copy(), marked.copy()  # never a view of the picture
 
 
 def _check_inside(
@@ -196,7 +196,7 @@ def _reached(
     marked: UInt8Array, to_window: NDArray[np.float64], size: int, blur_px: float
 ) -> NDArray[np.bool_]:
     """Return which pixels of the patch a marked pixel has a noticeable part in, (s, s) bool."""
-    around = 2 * (1 + ceil(blur_px)) + 1
+    around = 2 * (1 + ceil(2.5 * blur_px)) + 1
     grown = cv2.dilate(marked, np.ones((around, around), dtype=np.uint8))
     warped = cv2.warpAffine(
         grown * np.uint8(255),

@@ -14,6 +14,7 @@ Integers = NDArray[np.int64]
 
 MOST_POSITIONS = 1 << 20
 """Positions up to which every one is tried; beyond, a lattice of about as many."""
+STRIP = 128  # rows of positions that are tried at once, where every one is
 BLOCK_HW = (256, 4096)  # px of a picture that are decoded at once
 
 
@@ -26,7 +27,8 @@ class Limits:
     max_damage : float
         Largest share of damaged pixels, in [0, 1].
     min_detail : float
-        Least mean difference of neighbouring grey values, in levels of 0 … 255 a pixel.
+        Least mean absolute difference of neighbouring grey values, over both directions, in levels
+        of 0 … 255.
     """
 
     max_damage: float = 0.0
@@ -39,11 +41,13 @@ def allowed_positions(
     patch_size: int,
     scale: float,
     limits: Limits,
-) -> Allowed:
+    count: int = 1,
+) -> Allowed | None:
     """Find the positions whose patch keeps to the limits and is all there.
 
     The picture is read once, block by block; what is kept of it are sums over rectangles, in whole
-    numbers, so that the answer is exact and the same everywhere.
+    numbers, so that the answer is exact and the same everywhere. Of very many positions those of a
+    lattice are tried; if that leaves fewer than ``count``, every single one is.
 
     Parameters
     ----------
@@ -51,31 +55,64 @@ def allowed_positions(
     damage : PixelSource, optional
         Of the picture's size; a window's "there" is 0 where the picture is damaged.
     patch_size : int
-        In pixels of the scaled picture.
+        In pixels of the scaled picture. Along a side that is shorter, the patch reaches beyond it
+        on both sides, and what lies beyond has no part in the limits.
     scale : float
     limits : Limits
+    count : int
+        Patches that are wanted.
 
     Returns
     -------
-    Allowed
-        First rows and columns at that scale.
+    Allowed or None
+        First rows and columns at that scale, padded to a patch; None if nothing is excluded.
     """
-    height, width = (scaled(side, scale) for side in picture.shape_hw)
+    height, width = (max(patch_size, scaled(side, scale)) for side in picture.shape_hw)
     rows, columns = space_of((height, width), patch_size)
     pitch = 1 + isqrt(max(0, rows * columns - 1) // MOST_POSITIONS)
     tops, lefts = (_with_last(length, pitch) for length in (rows, columns))
-    ys0, ys1 = _edges(tops, patch_size, scale, picture.shape_hw[0])
-    xs0, xs1 = _edges(lefts, patch_size, scale, picture.shape_hw[1])
-    sums = _rectangle_sums(picture, damage, (ys0, ys1), (xs0, xs1), limits.min_detail > 0)
-    area = (ys1 - ys0)[:, None] * (xs1 - xs0)[None, :]
-    fine = sums["absent"] == 0
+    fine, whole = _fine(picture, damage, patch_size, scale, limits, tops, lefts)
+    if whole:
+        return None
+    looked_at = fine.size
+    if pitch > 1 and np.count_nonzero(fine) < count:
+        lefts = np.arange(columns, dtype=np.int64)
+        found = []
+        for first in range(0, rows, STRIP):
+            tops = np.arange(first, min(first + STRIP, rows), dtype=np.int64)
+            fine, _ = _fine(picture, damage, patch_size, scale, limits, tops, lefts)
+            found.append(_corners(fine, tops, lefts))
+        return Allowed(np.concatenate(found), rows * columns)
+    return Allowed(_corners(fine, tops, lefts), looked_at)
+
+
+def _corners(fine: NDArray[np.bool_], tops: Integers, lefts: Integers) -> Integers:
+    y, x = np.nonzero(fine)
+    return np.stack([tops[y], lefts[x]], axis=1)
+
+
+def _fine(
+    picture: PixelSource,
+    damage: PixelSource | None,
+    patch_size: int,
+    scale: float,
+    limits: Limits,
+    tops: Integers,
+    lefts: Integers,
+) -> tuple[NDArray[np.bool_], bool]:
+    """Return at which of some rows and columns a patch may begin, and if it may everywhere."""
+    ys, xs = (
+        _edges(starts, patch_size, scale, side)
+        for starts, side in zip((tops, lefts), picture.shape_hw, strict=True)
+    )
+    sums, excluded = _rectangle_sums(picture, damage, ys, xs, limits.min_detail > 0)
+    area = (ys[1] - ys[0])[:, None] * (xs[1] - xs[0])[None, :]
+    fine: NDArray[np.bool_] = sums["absent"] == 0
     if damage is not None:
         fine &= sums["damaged"] <= limits.max_damage * area
     if limits.min_detail > 0:
-        fine &= sums["detail"] >= limits.min_detail * area
-    y, x = np.nonzero(fine)
-    corners = np.stack([tops[y], lefts[x]], axis=1)
-    return Allowed(corners, len(corners), len(tops) * len(lefts))
+        fine &= sums["detail"] >= 2 * limits.min_detail * area
+    return fine, not excluded and limits.min_detail == 0
 
 
 def _with_last(length: int, pitch: int) -> Integers:
@@ -87,9 +124,10 @@ def _edges(
     starts: Integers, patch_size: int, scale: float, length: int
 ) -> tuple[Integers, Integers]:
     """Return the first pixel and the one after the last that patches show of a picture's side."""
+    starts = starts - max(0, patch_size - scaled(length, scale)) // 2
     first = np.floor(starts / scale + 1e-6).astype(np.int64)
     after = np.ceil((starts + patch_size) / scale - 1e-6).astype(np.int64)
-    return first, np.minimum(after, length)
+    return np.maximum(first, 0), np.minimum(after, length)
 
 
 def _rectangle_sums(
@@ -98,13 +136,17 @@ def _rectangle_sums(
     ys: tuple[Integers, Integers],
     xs: tuple[Integers, Integers],
     with_detail: bool,
-) -> dict[str, Integers]:
-    """Sum absent pixels, damaged pixels and detail over every patch, (rows, columns) each."""
+) -> tuple[dict[str, Integers], bool]:
+    """Sum absent pixels, damaged pixels and detail over every patch, (rows, columns) each.
+
+    Also return whether any pixel that was read is absent or damaged.
+    """
     needed_y = np.unique(np.concatenate(ys))
     needed_x = np.unique(np.concatenate(xs))
     kept: dict[str, Integers] = {}
     tables: dict[str, _SummedArea] = {}
-    for top, left, layers in _blocks(picture, damage, with_detail):
+    excluded = False
+    for top, left, layers in _blocks(picture, damage, with_detail, (needed_y[0], needed_y[-1])):
         for name, layer in layers.items():
             if name not in kept:
                 kept[name] = np.zeros((len(needed_y), len(needed_x)), dtype=np.int64)
@@ -114,12 +156,13 @@ def _rectangle_sums(
             columns = (needed_x >= left) & (needed_x <= left + layer.shape[1])
             here = np.ix_(needed_y[rows] - top, needed_x[columns] - left)
             kept[name][np.ix_(rows, columns)] = table[here]
+            excluded = excluded or (name != "detail" and bool(layer.any()))
     y0, y1 = (np.searchsorted(needed_y, one)[:, None] for one in ys)
     x0, x1 = (np.searchsorted(needed_x, one)[None, :] for one in xs)
     return {
         name: table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
         for name, table in kept.items()
-    }
+    }, excluded
 
 
 class _SummedArea:
@@ -147,13 +190,17 @@ class _SummedArea:
 
 
 def _blocks(
-    picture: PixelSource, damage: PixelSource | None, with_detail: bool
+    picture: PixelSource,
+    damage: PixelSource | None,
+    with_detail: bool,
+    rows: tuple[int, int],
 ) -> Iterator[tuple[int, int, dict[str, NDArray[np.integer]]]]:
-    """Read a picture once, in reading order; yield the first row and column of a block, and it."""
-    height, width = picture.shape_hw
+    """Read some rows once, in reading order; yield the first row and column of a block, and it."""
+    width = picture.shape_hw[1]
     above = np.zeros(0, dtype=np.int32)
-    for top in range(0, height, BLOCK_HW[0]):
-        tall = min(BLOCK_HW[0], height - top)
+    # a row earlier, for the differences of the first one
+    for top in range(max(0, int(rows[0]) - 1), int(rows[1]), BLOCK_HW[0]):
+        tall = min(BLOCK_HW[0], int(rows[1]) - top)
         beside = np.zeros((tall, 0), dtype=np.int32)
         last_row = []
         for left in range(0, width, BLOCK_HW[1]):
@@ -180,7 +227,7 @@ def _grey(pixels: UInt8Array) -> NDArray[np.int32]:
 def _detail(
     grey: NDArray[np.int32], above: NDArray[np.int32], beside: NDArray[np.int32]
 ) -> NDArray[np.int32]:
-    """Return half of |difference to the left| + |difference to above|, (H, W) int32.
+    """Return |difference to the left| + |difference to above|, (H, W) int32.
 
     ``above`` and ``beside`` are the row and the column before, empty at the picture's edges.
     """
@@ -188,4 +235,4 @@ def _detail(
     first_column = beside if beside.size else grey[:, :1]
     across = np.abs(np.diff(grey, axis=1, prepend=first_column))
     down = np.abs(np.diff(grey, axis=0, prepend=first_row))
-    return np.asarray((across + down) // 2, dtype=np.int32)
+    return np.asarray(across + down, dtype=np.int32)

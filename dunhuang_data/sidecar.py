@@ -41,6 +41,8 @@ def read_sidecar(path: Path, columns: Sequence[str]) -> dict[str, dict[str, str]
             raise PlanError(f"{path} has no column {', '.join(missing)}. {remedy}")
         for row in reader:
             name = (row["picture"] or "").strip()
+            if not name:
+                continue  # spreadsheets leave lines of commas
             if name in found:
                 raise PlanError(
                     f"{path}, line {reader.line_num}: {name!r} stands there twice. Leave one."

@@ -12,7 +12,16 @@ BITS = SIDE * SIDE - 1
 NEAR = 64
 """Bits in which two pictures may differ and still be called copies; see docs/leaks.md."""
 
+PLAIN = 4.0
+"""Grey levels: standard deviation of a shrunk picture, below which it is too plain to be hashed."""
+
 _GRID_PX = 64
+
+
+def is_plain(grey: UInt8Array) -> bool:
+    """Whether a picture is so plain that its hash is that of its noise."""
+    small = cv2.resize(grey, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA)
+    return float(small.std()) < PLAIN
 
 
 def perceptual_hashes(grey: UInt8Array) -> UInt8Array:

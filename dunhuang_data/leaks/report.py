@@ -49,6 +49,8 @@ class LeakReport:
         Pairs of pictures in different splits.
     inside : int
         Files equal to another one of their own split: no leak, but worth knowing.
+    plain : int
+        Views that are too plain to be hashed; their points alone were compared.
     """
 
     leaks: tuple[Leak, ...]
@@ -56,6 +58,7 @@ class LeakReport:
     views: int
     pairs: int
     inside: int
+    plain: int = 0
 
     def sentence(self) -> str:
         """Say what was compared, so that "no leak" has a meaning."""
@@ -75,4 +78,6 @@ class LeakReport:
         text += f": {found}." if found else ": no leak."
         if self.inside:
             text += f" Inside a split, {self.inside} files equal another one."
+        if self.plain:
+            text += f" {self.plain} are too plain to be hashed."
         return text

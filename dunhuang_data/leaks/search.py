@@ -12,7 +12,7 @@ import numpy as np
 
 from dunhuang_data.atomic import Progress, no_progress
 from dunhuang_data.leaks.alignment import Placement, common_box
-from dunhuang_data.leaks.hashes import BITS, NEAR, hash_distances, perceptual_hashes
+from dunhuang_data.leaks.hashes import BITS, NEAR, hash_distances, is_plain, perceptual_hashes
 from dunhuang_data.leaks.keypoints import KeyPoints, find_key_points
 from dunhuang_data.leaks.matching import KnownViews, Match
 from dunhuang_data.leaks.report import Leak, LeakReport
@@ -39,7 +39,7 @@ def find_leaks(plan: PatchPlan, views: Views, progress: Progress = no_progress) 
     Parameters
     ----------
     plan : PatchPlan
-        Its patches are gone through twice, never held.
+        Its patches are gone through at most three times, never held.
     views : callable
         Yields what is to be looked at of a picture: `dunhuang_data.leaks.views.whole_pictures` or
         `dunhuang_data.leaks.views.stored_patches`.
@@ -64,7 +64,9 @@ def find_leaks(plan: PatchPlan, views: Views, progress: Progress = no_progress) 
     pictures = {split: counts[split] for split in SPLITS}
     total = sum(counts.values())
     pairs = (total**2 - sum(count**2 for count in counts.values())) // 2
-    return LeakReport(tuple(leaks), pictures, search.looked_at, pairs, equal_inside(plan, splits))
+    return LeakReport(
+        tuple(leaks), pictures, search.looked_at, pairs, equal_inside(plan, splits), search.plain
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class _Held:
     view: View
     points: KeyPoints
     hashes: UInt8Array
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class _Search:
         self._views = views
         self._found: dict[tuple[int, int], _Likeness] = {}
         self.looked_at = 0
+        self.plain = 0
         counts = Counter(self._split)
         self._largest = max(SPLITS, key=lambda split: counts[split])
 
@@ -104,7 +108,9 @@ class _Search:
                 among = [n for n, one in enumerate(held) if self._may_leak(number, one.number)]
                 for view in self._views(picture) if among else ():
                     self._compare(number, view, held, known, hashes, among)
-                    self.looked_at += turn == 0 and self._split[number] == self._largest
+                    if turn == 0 and self._split[number] == self._largest:
+                        self.looked_at += 1
+                        self.plain += is_plain(view.grey)
                 progress(int(turn == 0))
         return [self._leak(pair) for pair in sorted(self._found)]
 
@@ -117,7 +123,9 @@ class _Search:
                 continue
             for view in self._views(picture):
                 points = find_key_points(view.grey)
-                held.append(_Held(number, view, points, perceptual_hashes(view.grey)))
+                hashes, plain = perceptual_hashes(view.grey), is_plain(view.grey)
+                self.plain += plain
+                held.append(_Held(number, view, points, hashes, plain))
                 self.looked_at += 1
                 count += 2 * len(points.at)  # mirrored ones too
                 if count >= POINTS_AT_ONCE:
@@ -146,8 +154,9 @@ class _Search:
         hashes: UInt8Array,
         among: list[int],
     ) -> None:
-        distances = hash_distances(perceptual_hashes(view.grey), hashes[among])
-        for n, distance in zip(among, distances.tolist(), strict=True):
+        hashed = [] if is_plain(view.grey) else [n for n in among if not held[n].plain]
+        distances = hash_distances(perceptual_hashes(view.grey), hashes[hashed])
+        for n, distance in zip(hashed, distances.tolist(), strict=True):
             if distance <= NEAR:
                 text = f"their hashes differ in {distance} of {BITS} bits"
                 text += _named(held[n].view, view)

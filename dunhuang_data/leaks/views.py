@@ -13,7 +13,7 @@ from dunhuang_data.pictures import open_picture, sha256_of_file
 from dunhuang_data.plan import PatchPlan
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import ReadingRecipe
-from dunhuang_data.types import SPLITS, Picture, UInt8Array
+from dunhuang_data.types import SPLITS, Picture, Split, UInt8Array
 
 PIXELS = 1 << 20
 """Pixels to which a view is shrunk."""
@@ -42,7 +42,7 @@ class View:
 
 
 Views = Callable[[Picture], Iterator[View]]
-"""Yields the views of a picture; asked once or twice for each."""
+"""Yields the views of a picture; asked for each once or more, as often as the search has rounds."""
 
 
 def view_of(pixels: UInt8Array, name: str = "") -> View:
@@ -96,15 +96,32 @@ def stored_patches(dataset: Path, plan: PatchPlan) -> Views:
     those before: the first hundred cover it as evenly as a hundred can.
     """
     readers = {split: DatasetReader(dataset, split) for split in SPLITS}
-    rows: dict[str, list[tuple[str, int, int]]] = {picture.id: [] for picture in plan.pictures}
+    runs: dict[str, list[_Run]] = {picture.id: [] for picture in plan.pictures}
     seen = dict.fromkeys(SPLITS, 0)
     for patch in plan.patches:
-        if len(rows[patch.picture_id]) < PATCHES:
-            rows[patch.picture_id].append((patch.split, seen[patch.split], patch.index))
+        of_picture = runs[patch.picture_id]
+        if not of_picture or of_picture[-1].split != patch.split:
+            of_picture.append(_Run(patch.split, seen[patch.split], patch.index))
+        of_picture[-1].length += 1
         seen[patch.split] += 1
 
     def views(picture: Picture) -> Iterator[View]:
-        for split, row, index in rows[picture.id]:
-            yield view_of(readers[split].read([row]).image[0], f"patch {index}")  # type: ignore[index]
+        left = PATCHES
+        for run in runs[picture.id]:
+            every = plan.recipe.variants if run.split == "train" else 1  # one of each place
+            for n in range(0, run.length, every)[:left]:
+                pixels = readers[run.split].read([run.row + n]).image[0]
+                left -= 1
+                yield view_of(pixels, f"patch {run.index + n}")
 
     return views
+
+
+@dataclass(slots=True)
+class _Run:
+    """Rows of one picture that follow one another in a split."""
+
+    split: Split
+    row: int
+    index: int
+    length: int = 0

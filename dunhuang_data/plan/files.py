@@ -15,7 +15,7 @@ from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan.records import Patches, PatchPlan, patch_row
 from dunhuang_data.plan.report import PictureReport
 from dunhuang_data.recipe import PlanRecipe, recipe_from_json
-from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, as_split
+from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split, as_split
 
 MARKER = "plan.json"
 TABLES = ("pictures.csv", "patches.csv", "report.csv")
@@ -104,7 +104,7 @@ def read_plan(root: Path) -> PatchPlan:
             recipe=recipe,
             pictures_root=Path(document["pictures_root"]),
             pictures=pictures,
-            patches=Patches(lambda: _patches(patches, known), counts),
+            patches=Patches(lambda: _patches(patches, known, counts), counts),
             reports=tuple(_records(root / "report.csv", PictureReport)),
             left_out=tuple(str(one) for one in document["left_out"]),
             damage_root=None if damage_root is None else Path(damage_root),
@@ -139,8 +139,9 @@ def _records(path: Path, kind: type) -> Iterator[Any]:
             yield kind(**values)
 
 
-def _patches(path: Path, picture_ids: set[str]) -> Iterator[PatchSpec]:
-    """Read the rows of ``patches.csv``, one at a time."""
+def _patches(path: Path, picture_ids: set[str], counts: dict[Split, int]) -> Iterator[PatchSpec]:
+    """Read the rows of ``patches.csv``, one at a time, and see that they are as many as said."""
+    found = dict.fromkeys(counts, 0)
     with (
         parsed(path, "a table of patches", f"Make it with {AGAIN}.", PlanError),
         path.open(encoding="utf-8", newline="") as stream,
@@ -154,7 +155,10 @@ def _patches(path: Path, picture_ids: set[str]) -> Iterator[PatchSpec]:
                 patch = _patch_from_row(row, index, picture_ids)
             except ValueError as error:
                 raise ValueError(f"row {index}: {error}") from error
+            found[patch.split] += 1
             yield patch
+        if found != counts:
+            raise ValueError(f"plan.json counts {counts}, and there are {found}")
 
 
 def _patch_from_row(row: Sequence[str], index: int, picture_ids: set[str]) -> PatchSpec:

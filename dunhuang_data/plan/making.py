@@ -17,7 +17,7 @@ from dunhuang_data.pictures import (
     raise_together,
     sha256_of_file,
 )
-from dunhuang_data.plan.placing import Placed, PlaceJob, at_its_scale, place
+from dunhuang_data.plan.placing import Placed, PlaceJob, Refused, at_its_scale, place
 from dunhuang_data.plan.records import Patches, PatchPlan
 from dunhuang_data.recipe import PlanRecipe, ReadingRecipe
 from dunhuang_data.rng import rng_for
@@ -113,13 +113,16 @@ def make_plan(
         if count:
             jobs.append(PlaceJob(len(jobs), picture, count, recipe, root, sidecars.damage_root))
         else:
-            problems.left_out.append(f"{picture.id}: it is too small for a share of --total.")
+            problems.left_out.append(f"{picture.id}: no patch of --total {recipe.total} is left.")
     placed, refused = _all_placed(jobs, workers, progress)
-    _face_small(refused, len(pictures), recipe, problems)
+    problems.face([one.sentence for one in refused if one.unreadable], what, PictureError)
+    small = [one.sentence for one in refused if not one.unreadable]
+    _face_small(small, len(pictures), recipe, problems)
     if not placed:
+        reasons = "\n".join(f"  - {reason}" for reason in problems.left_out)
         raise PlanError(
-            f"None of the {len(pictures)} pictures can give patches of {recipe.patch_size} px, so "
-            "there is nothing to plan. Choose a smaller --size."
+            f"None of the {len(found)} pictures can give patches of {recipe.patch_size} px, so "
+            f"there is nothing to plan:\n{reasons}"
         )
     return PatchPlan(
         recipe=recipe,
@@ -134,10 +137,10 @@ def make_plan(
 
 def _all_placed(
     jobs: Sequence[PlaceJob], workers: int, progress: Progress
-) -> tuple[list[Placed], list[str]]:
+) -> tuple[list[Placed], list[Refused]]:
     """Place the patches of every picture; return them and the refusals, in the jobs' order."""
     placed: list[Placed] = []
-    refused: list[tuple[int, str]] = []
+    refused: list[Refused] = []
     for one in run_jobs(place, jobs, workers):
         if isinstance(one, Placed):
             placed.append(one)
@@ -145,7 +148,8 @@ def _all_placed(
             refused.append(one)
         progress(1)
     placed.sort(key=lambda one: one.number)
-    return placed, [text for _, text in sorted(refused)]
+    refused.sort(key=lambda one: one.number)
+    return placed, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +209,13 @@ def _with_sidecars(
             )
         )
     problems.face(without, f"of {len(pictures)} pictures are in no group", PlanError)
-    if sidecars.damage_root is not None and not any(one.damage_file for one in known):
+    unused = sorted(set(masks) - {picture.id for picture in pictures})
+    if known and len(unused) == len(masks) and sidecars.damage_root is not None:
         raise PlanError(
             f"No mask in {sidecars.damage_root} is named like a picture, for instance "
-            f"{pictures[0].id}.png. Name each mask like its picture."
+            f"{known[0].id}.png. Name each mask like its picture."
         )
+    problems.left_out += [f"{masks[one][1]}: no picture has this name." for one in unused]
     return known
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dunhuang_data.errors import PlanError
+from dunhuang_data.errors import PictureError, PlanError
 from dunhuang_data.mask_files import DamageMask
 from dunhuang_data.pictures import open_picture
 from dunhuang_data.plan.report import PictureReport, report_of
@@ -74,12 +74,32 @@ def at_its_scale(picture: Picture, recipe: PlanRecipe) -> Picture:
     )
 
 
-def place(job: PlaceJob) -> Placed | tuple[int, str]:
-    """Choose the patches of one picture; or say, with the job's number, why there are none."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why there are no patches of one picture.
+
+    Attributes
+    ----------
+    number : int
+        Of the job.
+    sentence : str
+    unreadable : bool
+        A file is at fault, not the picture's size.
+    """
+
+    number: int
+    sentence: str
+    unreadable: bool
+
+
+def place(job: PlaceJob) -> Placed | Refused:
+    """Choose the patches of one picture, or say why there are none."""
     try:
         return _placed(job)
     except PlanError as error:
-        return job.number, f"{job.picture.id}: {error}."
+        return Refused(job.number, f"{job.picture.id}: {error}.", False)
+    except PictureError as error:
+        return Refused(job.number, str(error), True)
 
 
 def _placed(job: PlaceJob) -> Placed:
@@ -91,7 +111,7 @@ def _placed(job: PlaceJob) -> Placed:
     rng = rng_for(recipe.seed, "centers", picture.id)
     centers = METHODS[recipe.method](held, size, job.count, rng, allowed)
     centers = centers - np.array([held[0] - shape_hw[0], held[1] - shape_hw[1]]) // 2
-    sampleable = 1.0 if allowed is None else allowed.total / allowed.positions
+    sampleable = 1.0 if allowed is None else len(allowed.corners) / allowed.positions
     return Placed(
         number=job.number,
         picture=picture,
@@ -106,12 +126,13 @@ def _allowed(job: PlaceJob) -> Allowed | None:
     recipe, picture = job.recipe, job.picture
     if not (picture.transparent or picture.damage_file or recipe.min_detail):
         return None
-    if min(picture.scaled_hw) < recipe.patch_size:
-        return None  # padded: there is one place a side
     source = open_picture(job.pictures_root / picture.file, recipe.reading)
     damage = damage_of(picture, recipe, job.damage_root)
+    if damage is not None:
+        damage.refuse_unless_two_valued()
     limits = Limits(recipe.max_damage, recipe.min_detail)
-    return allowed_positions(source, damage, recipe.patch_size, picture.scale, limits)
+    size = recipe.patch_size
+    return allowed_positions(source, damage, size, picture.scale, limits, job.count)
 
 
 def damage_of(picture: Picture, recipe: PlanRecipe, damage_root: Path | None) -> DamageMask | None:

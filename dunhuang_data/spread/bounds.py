@@ -1,6 +1,6 @@
 """What is known of a picture beforehand: how far apart patches can lie, and if they cover it."""
 
-from math import ceil, hypot, inf, sqrt
+from math import ceil, inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ def distance_bounds(shape_hw: Shape, patch_size: int, count: int) -> tuple[float
     -------
     low : float
         Smallest distance of the best aligned row layout (`row_layout`): this much is possible.
+        1 where its rounded points coincide, for distinct pixels are a pixel apart.
     high : float
         Oler's inequality (Oler 1961, Acta Mathematica 105:19): more is impossible, for N points
         that are d or more apart in a rectangle of area A and perimeter p satisfy
@@ -50,8 +51,21 @@ def distance_bounds(shape_hw: Shape, patch_size: int, count: int) -> tuple[float
     half, area, more = rows + columns - 2, 2 / sqrt(3) * (rows - 1) * (columns - 1), count - 1
     high = (half + sqrt(half * half + 4 * more * area)) / (2 * more)
     corners = row_layout(rows, columns, count)
-    low = float(nearest_distances(corners).min()) if len(corners) == count else 0.0
+    low = float(nearest_distances(corners).min()) if len(corners) == count else 1.0
     return low, max(low, high)
+
+
+def worth_covering(shape_hw: Shape, patch_size: int, count: int) -> bool:
+    """Whether to cover the picture: it is possible, and costs less than half of the distance.
+
+    To cover a picture, patches must stand in its four corners, so their smallest distance is at
+    most the shorter side less a patch. Where that is under half of what rows give (a strip hardly
+    wider than a patch), near-identical patches would be the price of a few columns of pixels.
+    """
+    if count < cover_number(shape_hw, patch_size):
+        return False
+    shorter = min(space_of(shape_hw, patch_size)) - 1
+    return shorter == 0 or 2 * shorter >= distance_bounds(shape_hw, patch_size, count)[0]
 
 
 def row_layout(rows: int, columns: int, count: int) -> NDArray[np.int64]:
@@ -100,4 +114,8 @@ def _distance_of(kind: str, per_line: int, lines: int, a: float, height: float) 
         return min(a / (per_line - 1) if per_line > 1 else inf, height)
     step = a / (per_line - 0.5) if kind == "as many" else a / (per_line - 1)
     in_line = step if per_line > 1 else inf
-    return min(in_line, hypot(step / 2, height), 2 * height if lines > 2 else inf)
+    return min(
+        in_line,
+        sqrt(step * step / 4 + height * height),
+        2 * height if lines > 2 else inf,
+    )

@@ -78,12 +78,22 @@ def cells_of(shape_hw: tuple[int, int], patch_size: int, corners: Integers) -> C
     return Cells(ys, xs, depth.cumsum(0).cumsum(1)[:-1, :-1])
 
 
-def _tiles(
+def tiles(
     shape_hw: tuple[int, int], patch_size: int, corners: Integers
-) -> Iterator[tuple[tuple[int, int], Integers]]:
-    """Yield tiles of a picture and the corners, relative to each, of the patches that meet it."""
+) -> Iterator[tuple[int, int, tuple[int, int], Integers]]:
+    """Yield tiles of a picture, with the patches that meet each.
+
+    Yields
+    ------
+    top, left : int
+        Of the tile in the picture.
+    shape_hw : tuple of int
+        Of the tile.
+    corners : (M, 2) int64
+        Relative to the tile.
+    """
     if len(corners) <= TILE:
-        yield shape_hw, corners
+        yield 0, 0, shape_hw, corners
         return
     side = 4 * patch_size
     for top in range(0, shape_hw[0], side):
@@ -91,13 +101,13 @@ def _tiles(
         for left in range(0, shape_hw[1], side):
             met = line[(line[:, 1] > left - patch_size) & (line[:, 1] < left + side)]
             tile = min(side, shape_hw[0] - top), min(side, shape_hw[1] - left)
-            yield tile, met - np.array([top, left])
+            yield top, left, tile, met - np.array([top, left])
 
 
 def pixels_by_depth(shape_hw: tuple[int, int], patch_size: int, centers_yx: Integers) -> Integers:
     """Return how many pixels lie in 0, 1, 2 … patches, (most + 1,) int64."""
     totals = np.zeros(1, dtype=np.int64)
-    for tile, corners in _tiles(shape_hw, patch_size, centers_yx - patch_size // 2):
+    for _, _, tile, corners in tiles(shape_hw, patch_size, centers_yx - patch_size // 2):
         cells = cells_of(tile, patch_size, corners)
         found = np.zeros(max(len(totals), int(cells.depth.max()) + 1), dtype=np.int64)
         np.add.at(found, cells.depth.ravel(), cells.area.ravel())

@@ -99,7 +99,7 @@ def grid_centers(
         Also if parts of the picture may not be sampled: a grid cannot step aside.
     """
     check_possible(shape_hw, patch_size, count, allowed)
-    if allowed is not None and allowed.total < allowed.positions:
+    if allowed is not None:
         raise PlanError("parts of the picture may not be sampled, and a grid cannot step aside")
     corners = row_layout(*space_of(shape_hw, patch_size), count)
     if len(corners) < count:

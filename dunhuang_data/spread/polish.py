@@ -88,7 +88,9 @@ def polish(layout: Layout) -> Layout:
     reach = max(2.0, 0.2 * sqrt(layout.rank[1]))
     rescues = stalled = rounds = 0
     before = None
-    while rounds < MOST_ROUNDS and stalled < 2:
+    for _ in range(3 * MOST_ROUNDS):
+        if rounds == MOST_ROUNDS or stalled == 2:
+            break
         rounds += 1
         now = now.at(_round_of(now, reach))
         if now.rank > best.rank:

@@ -10,7 +10,9 @@ LOOK_EVERY = 8  # rounds between two looks at who is near whom
 AIM = 0.93  # of Oler's bound: about what a crystal with defects reaches
 
 
-def pushed_apart(rows: int, columns: int, points: Integers, bound: float) -> Integers:
+def pushed_apart(
+    rows: int, columns: int, points: Integers, bound: float, pinned: bool = False
+) -> Integers:
     """Spread points that are too many for a linear programme.
 
     In each round every pair nearer than the aimed distance moves apart by half of what is missing
@@ -25,15 +27,20 @@ def pushed_apart(rows: int, columns: int, points: Integers, bound: float) -> Int
         Distinct.
     bound : float
         No set can have a larger smallest distance, in pixels (see `distance_bounds`).
+    pinned : bool
+        Keep a point in each of the four corners, as covering a picture needs.
 
     Returns
     -------
     (N, 2) int64
-        The set with the largest smallest distance that was seen; ``points`` if none was better.
+        The set with the largest smallest distance that was seen; the first one if none was better.
     """
     from scipy.spatial import cKDTree
 
     aim = AIM * bound
+    held = np.empty(0, dtype=np.int64)
+    if pinned:
+        points, held = _pinned(rows, columns, points)
     at = points.astype(np.float64)
     edges = np.array([rows - 1, columns - 1], dtype=np.float64)
     best, best_squared = points, _smallest_squared(points)
@@ -52,9 +59,24 @@ def pushed_apart(rows: int, columns: int, points: Integers, bound: float) -> Int
         push = np.maximum(0.0, aim - distance) / np.maximum(distance, 1e-9) / 4
         for axis in (0, 1):
             step = push * apart[:, axis]
-            at[:, axis] += np.bincount(i, step, len(at)) - np.bincount(j, step, len(at))
+            move = np.bincount(i, step, len(at)) - np.bincount(j, step, len(at))
+            move[held] = 0.0
+            at[:, axis] += move
         np.clip(at, 0.0, edges, out=at)
     return best
+
+
+def _pinned(rows: int, columns: int, points: Integers) -> tuple[Integers, Integers]:
+    """Put the nearest point into each corner; return all points and the indices of those."""
+    points = points.copy()
+    held: list[int] = []
+    for y in (0, rows - 1):
+        for x in (0, columns - 1):
+            apart = (points[:, 0] - y) ** 2 + (points[:, 1] - x) ** 2
+            apart[held] = np.iinfo(np.int64).max
+            held.append(int(apart.argmin()))
+            points[held[-1]] = y, x
+    return points, np.array(held)
 
 
 def _smallest_squared(points: Integers) -> int:

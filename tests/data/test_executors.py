@@ -2,12 +2,13 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
 
 from dunhuang_data.errors import EnvironmentProblem
-from dunhuang_data.executors import run_jobs
+from dunhuang_data.executors import AHEAD, run_jobs
 
 
 def square(number: int) -> int:
@@ -57,3 +58,19 @@ def test_a_dask_cluster_gives_the_same() -> None:
     ) as cluster:
         address = cluster.scheduler_address
         assert sorted(run_jobs(square, range(5), scheduler=address)) == [0, 1, 4, 9, 16]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_jobs_are_taken_as_they_are_needed(workers: int) -> None:
+    taken = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    results = run_jobs(str, jobs(), workers)
+    first = [next(results) for _ in range(3)]
+    assert len(set(first)) == 3
+    assert len(taken) <= 3 + 2 * workers * AHEAD
+    results.close()  # type: ignore[attr-defined]

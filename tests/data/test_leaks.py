@@ -383,3 +383,24 @@ def test_a_written_plan_is_searched_as_it_was_made(walls: Path, tmp_path: Path) 
     assert find_leaks(again, views) == find_leaks(plan, views)
     assert again.pictures == plan.pictures
     json.dumps([leak.ids for leak in find_leaks(again, views).leaks])
+
+
+def test_shared_pixels_are_counted_far_down_a_wall() -> None:
+    plan = table_plan([("a", "1", (1500, 20), "train", 0.0), ("a", "1", (1505, 28), "test", 0.0)])
+    pictures = (replace(plan.pictures[0], height=3000, width=90),)
+    leaks = find_leaks(replace(plan, pictures=pictures), blank).leaks
+    assert leaks[-1].evidence == "180 pixels lie in patches of both"
+
+
+def test_plain_margins_are_no_near_duplicates() -> None:
+    rng = np.random.default_rng(0)
+    plan = table_plan([
+        ("a", "1", (20, 20), "train", 0.0),
+        ("b", "2", (20, 20), "test", 0.0),
+        ("c", "3", (20, 20), "test", 0.0),
+    ])  # fmt: skip
+    views = {name: View(rng.integers(200, 203, (90, 120), dtype=np.uint8), 1.0) for name in "abc"}
+    report = find_leaks(plan, lambda picture: iter([views[picture.id]]))
+    assert report.leaks == ()
+    assert report.plain == 3
+    assert "3 are too plain to be hashed" in report.sentence()

@@ -1,6 +1,8 @@
 """Plans: pure, complete, and the same after a trip through the disk."""
 
 import csv
+import json
+import shutil
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -170,7 +172,7 @@ def test_a_total_is_shared_by_area(tmp_path: Path) -> None:
         assert abs(counts[name[0]] - 20 * height * width / whole) < 1
     few = make_plan([folder], PlanRecipe(patch_size=32, total=2))
     assert [picture.id for picture in few.pictures] == ["a", "b"]
-    assert few.left_out == ("c: it is too small for a share of --total.",)
+    assert few.left_out == ("c: no patch of --total 2 is left.",)
 
 
 def test_variants_are_draws_of_the_same_place(pictures: Path) -> None:
@@ -368,3 +370,64 @@ def test_a_moved_plan_names_the_new_folders(tmp_path: Path, plan_root: Path) -> 
     assert plan.moved(None, None) == plan
     assert plan.moved(tmp_path, None).pictures_root == tmp_path.resolve()
     assert plan.moved(None, tmp_path).damage_root == tmp_path.resolve()
+
+
+def test_masks_at_fault_are_listed_or_their_pictures_left_out(tmp_path: Path) -> None:
+    shapes = {"a.png": (64, 140), "b.png": (60, 90), "c.png": (60, 90)}
+    folder = write_pictures(tmp_path / "some", shapes)
+    masks = masks_of_damage(tmp_path / "masks", {"a.png": (60, 90), "c.png": (60, 90)})
+    (masks / "b.png").write_bytes(b"no mask")
+    masks_of_damage(masks, {"z.png": (60, 90)})
+    recipe = PlanRecipe(patch_size=32, per_picture=3, damage_is="white")
+    sidecars = Sidecars(damage_root=masks)
+    with pytest.raises(PictureError, match=r"(?s)2 of 3 pictures cannot be used.*60 x 90.*b\.png"):
+        make_plan([folder], recipe, sidecars)
+    plan = make_plan([folder], recipe, sidecars, keep_going=True)
+    assert [picture.id for picture in plan.pictures] == ["c"]
+    assert "masks/z.png: no picture has this name." in plan.left_out[0]
+    assert len(plan.left_out) == 3
+
+
+@pytest.mark.parametrize(
+    ("color", "what"), [((255, 0, 0), "are coloured"), ((120, 120, 120), "neither black nor white")]
+)
+def test_a_coloured_or_grey_mask_of_damage_is_refused(
+    tmp_path: Path, color: tuple[int, int, int], what: str
+) -> None:
+    folder = write_pictures(tmp_path / "some", {"a.png": (64, 140)})
+    mask = np.zeros((64, 140, 3), dtype=np.uint8)
+    mask[:, :90] = color
+    save_picture(tmp_path / "masks" / "a.png", mask)
+    recipe = PlanRecipe(patch_size=32, per_picture=3, damage_is="white")
+    with pytest.raises(PictureError, match=f"is no mask: .* {what}"):
+        make_plan([folder], recipe, Sidecars(damage_root=tmp_path / "masks"))
+
+
+def test_a_padded_strip_keeps_off_what_is_not_there(tmp_path: Path) -> None:
+    pixels = draw_picture(20, 120, "strip")
+    alpha = np.full((20, 120, 1), 255, dtype=np.uint8)
+    alpha[:, :50] = 0
+    save_picture(tmp_path / "p" / "a.png", np.concatenate([pixels, alpha], axis=-1))
+    recipe = PlanRecipe(patch_size=32, per_picture=7, small="pad")
+    plan = make_plan([tmp_path / "p"], recipe)
+    assert min(patch.center_yx[1] - 16 for patch in plan.patches) == 50
+    assert {patch.center_yx[0] for patch in plan.patches} == {10}
+
+
+def test_nothing_usable_says_why(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "a.png").write_bytes(b"no picture")
+    masks_of_damage(tmp_path / "masks", {"a.png": (60, 90)})
+    recipe = PlanRecipe(patch_size=32, damage_is="white")
+    sidecars = Sidecars(damage_root=tmp_path / "masks")
+    with pytest.raises(PlanError, match=r"(?s)None of the 1 pictures .*Could not read .*a\.png"):
+        make_plan([tmp_path / "p"], recipe, sidecars, keep_going=True)
+
+
+def test_rows_must_be_as_many_as_the_plan_says(tmp_path: Path, plan_root: Path) -> None:
+    copy = shutil.copytree(plan_root, tmp_path / "copy")
+    document = json.loads((copy / "plan.json").read_text())
+    document["patches"]["train"] += 1
+    (copy / "plan.json").write_text(json.dumps(document))
+    with pytest.raises(PlanError, match=r"plan\.json counts .* and there are"):
+        list(read_plan(copy).patches)

@@ -17,8 +17,10 @@ from dunhuang_data.spread import (
     distance_bounds,
     nearest_distances,
     spread_centers,
+    worth_covering,
 )
 from dunhuang_data.spread import centers as centers_module
+from dunhuang_data.spread.centers import covering_rows
 from dunhuang_data.spread.polish import Layout, polish
 
 Case = tuple[tuple[int, int], int, int, int]
@@ -61,8 +63,12 @@ def test_at_least_half_of_the_best_possible_distance(case: Case) -> None:
 def test_covered_wherever_it_is_possible(case: Case) -> None:
     shape_hw, size, count, seed = case
     least = cover_number(shape_hw, size)
-    if count >= least:
+    if worth_covering(shape_hw, size, count):
+        assert count >= least
         assert coverage(shape_hw, size, spread(shape_hw, size, count, seed)) == 1.0
+    elif count >= least:  # then covering costs more than half of the distance
+        shorter = min(shape_hw) - size
+        assert 0 < 2 * shorter < distance_bounds(shape_hw, size, count)[0]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,7 @@ def test_the_same_seed_gives_the_same_centres_and_another_others() -> None:
 
 GOLDEN = {
     ("max-distance", 25): "c239ea246d551abe",
-    ("max-distance", 300): "44ceee6ecfbf2075",
+    ("max-distance", 300): "7063d28097be07b2",
     ("poisson", 25): "7711ea4e26986294",
     ("random", 25): "fd1b3b539642b0eb",
     ("grid", 25): "7e7e2d23bc9da514",
@@ -175,7 +181,7 @@ def test_a_crowded_space_still_gives_distinct_patches() -> None:
 def left_half() -> Allowed:
     y, x = np.mgrid[0:60, 0:50]
     corners = np.stack([y.ravel(), x.ravel()], axis=1)
-    return Allowed(corners, len(corners), 60 * 100)
+    return Allowed(corners, 60 * 100)
 
 
 @pytest.mark.parametrize("method", ["max-distance", "poisson", "random"])
@@ -243,3 +249,53 @@ def test_nine_places_for_nine_patches() -> None:
     assert sorted(map(tuple, (centers - 128).tolist())) == [
         (y, x) for y in (0, 1, 2) for x in (0, 1, 2)
     ]
+
+
+@pytest.mark.parametrize(
+    ("shape_hw", "count"),
+    [((2560, 3328), 130), ((3000, 3100), 200), ((900, 1500), 300), ((256, 4000), 140)],
+)
+def test_many_patches_cover_what_they_can(shape_hw: tuple[int, int], count: int) -> None:
+    centers = spread(shape_hw, 256, count)
+    assert len({tuple(one) for one in centers.tolist()}) == count
+    assert coverage(shape_hw, 256, centers) == 1.0
+    low, _ = distance_bounds(shape_hw, 256, count)
+    assert nearest_distances(centers).min() > 0.85 * low
+
+
+def test_a_strip_is_not_covered_at_the_price_of_equal_patches() -> None:
+    shape_hw = (261, 1177)  # to cover its last 5 rows, two patches would be 5 px apart
+    low, _ = distance_bounds(shape_hw, 256, 18)
+    assert not worth_covering(shape_hw, 256, 18)
+    assert nearest_distances(spread(shape_hw, 256, 18)).min() > 0.9 * low > 45
+
+
+@given(cases(most=60))
+def test_rows_that_cover_cover(case: Case) -> None:
+    shape_hw, size, count, seed = case
+    corners = covering_rows(shape_hw, size, count, rng_for(seed, "c"))
+    if count < cover_number(shape_hw, size):
+        assert len(corners) == 0
+    else:
+        assert len(corners) == count
+        assert (corners >= 0).all()
+        assert (corners + size <= shape_hw).all()
+        assert coverage(shape_hw, size, corners + size // 2) == 1.0
+
+
+def test_the_last_start_covers_when_all_others_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    *first, _, cover_start = centers_module.STARTS
+    monkeypatch.setattr(centers_module, "polish", lambda layout: layout)
+    monkeypatch.setattr(centers_module, "STARTS", (*first, cover_start))
+    assert coverage((700, 800), 256, spread((700, 800), 256, 25)) == 1.0
+    monkeypatch.setattr(centers_module, "STARTS", tuple(first))
+    assert coverage((700, 800), 256, spread((700, 800), 256, 25)) < 1.0
+
+
+def test_rows_are_tried_on_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape_hw = (330, 2600)
+    low, _ = distance_bounds(shape_hw, 256, 21)
+    monkeypatch.setattr(centers_module, "polish", lambda layout: layout)
+    assert nearest_distances(spread(shape_hw, 256, 21)).min() == low
+    monkeypatch.setattr(centers_module, "STARTS", centers_module.STARTS[:4])
+    assert nearest_distances(spread(shape_hw, 256, 21)).min() < low

@@ -18,6 +18,7 @@ from dunhuang_data.spread.farthest import (
     smallest_squared,
 )
 from dunhuang_data.spread.interior_point import maximise
+from dunhuang_data.spread.mend import mended
 from dunhuang_data.spread.polish import Layout, polish
 from dunhuang_data.spread.relax import pushed_apart
 
@@ -144,3 +145,25 @@ def test_pushing_apart_keeps_order_and_never_loses() -> None:
     assert (pushed < [400, 700]).all()
     crowded = np.stack(np.divmod(np.arange(12), 4), axis=1)  # every position is taken
     assert np.array_equal(pushed_apart(3, 4, crowded, 1.0), crowded)
+
+
+def test_holes_are_mended_by_patches_nearby() -> None:
+    even = np.array([(y, x) for y in (0, 19, 38) for x in (0, 21, 42, 63)])
+    moved = even.copy()
+    moved[5] += (3, 9)  # opens a piece of the picture
+    before = cells_of((70, 95), 32, moved[[0, 2, 5, 6, 8, 10]]).uncovered
+    assert before
+    done = mended((70, 95), 32, moved[[0, 2, 3, 5, 6, 8, 10, 11, 1]])
+    left = cells_of((70, 95), 32, done).uncovered
+    assert left < cells_of((70, 95), 32, moved[[0, 2, 3, 5, 6, 8, 10, 11, 1]]).uncovered
+    assert len({tuple(one) for one in done.tolist()}) == 9
+    assert (done >= 0).all()
+    assert (done <= [38, 63]).all()
+
+
+def test_corners_stay_pinned_when_points_are_pushed() -> None:
+    points = farthest_points(400, 700, 150, rng_for(3, "c"), 20_000)
+    pushed = pushed_apart(400, 700, points, 51.0, pinned=True)
+    found = {tuple(one) for one in pushed.tolist()}
+    assert {(0, 0), (0, 699), (399, 0), (399, 699)} <= found
+    assert len(found) == 150

@@ -133,6 +133,7 @@ def sample_patches(
     turned (patches of the training split only), so that it can be looked at first.
     """
     from dunhuang_data.atomic import refuse_existing, refuse_existing_png
+    from dunhuang_data.errors import OutputExistsError
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import CONTENTS, make_plan, write_plan
 
@@ -157,6 +158,8 @@ def sample_patches(
         reading=reading,
     )
     refuse_existing(out, CONTENTS, overwrite, sources)
+    if overlay is not None and overlay.exists() and not overlay.is_dir():
+        raise OutputExistsError(f"--overlay {overlay} is a file; a folder is written there.")
     sidecars = _sidecars(groups, rights, exclude_masks)
     found = len(find_pictures(sources)[0])
     many = (os.cpu_count() or 1) if found >= 50 else 1
