@@ -175,7 +175,7 @@ def _best_of_starts(
     aim = GOOD * distance_bounds(shape_hw, patch_size, count)[0]
     few = count <= FEW
     # a large set that hardly covers the picture is rows, or it is nothing: nothing else is tried
-    tight = to_cover and not few and 10 * count < 11 * cover_number(shape_hw, patch_size)
+    tight = to_cover and not few and 4 * count < 5 * cover_number(shape_hw, patch_size)
     best: Layout | None = None
     for number, start in enumerate(TIGHT_STARTS if tight else STARTS if few else LARGE_STARTS):
         corners = start(shape_hw, patch_size, count, spots, rng)

@@ -287,9 +287,9 @@ def test_the_last_start_covers_when_all_others_fail(monkeypatch: pytest.MonkeyPa
     *first, _, cover_start = centers_module.STARTS
     monkeypatch.setattr(centers_module, "polish", lambda layout: layout)
     monkeypatch.setattr(centers_module, "STARTS", (*first, cover_start))
-    assert coverage((700, 800), 256, spread((700, 800), 256, 25)) == 1.0
+    assert coverage((700, 800), 256, spread((700, 800), 256, 12)) == 1.0
     monkeypatch.setattr(centers_module, "STARTS", tuple(first))
-    assert coverage((700, 800), 256, spread((700, 800), 256, 25)) < 1.0
+    assert coverage((700, 800), 256, spread((700, 800), 256, 12)) < 1.0
 
 
 def test_rows_are_tried_on_strips(monkeypatch: pytest.MonkeyPatch) -> None:
