@@ -30,7 +30,7 @@ from dunhuang_data.spread.relax import pushed_apart
 
 Integers = NDArray[np.int64]
 
-POLISH_UP_TO = 128  # patches: the time of a linear programme grows with their cube
+POLISH_UP_TO = 100  # patches: the time of a linear programme grows with their cube
 MANY_SPOTS = 400_000
 MOST_SPOTS = 20_000  # at which points are put back where only some positions are allowed
 MENDABLE = 0.995  # covered share, from which the rest is mended hole by hole
@@ -64,7 +64,7 @@ def spread_centers(
 ) -> Integers:
     """Choose ``count`` distinct patch centres as far apart as possible.
 
-    Up to 128 patches: farthest points with a random start, each taken out and put back until none
+    Up to 100 patches: farthest points with a random start, each taken out and put back until none
     finds a better place, then moved all at once so that the picture is covered (wherever that is
     `worth_covering`) and the smallest distance as large as it gets. The best of two starts, of
     more if those are poor. More patches: farthest points, pushed apart; or rows, if that leaves
