@@ -6,9 +6,10 @@ A plan is a folder of tables that any spreadsheet opens: ``patches.csv`` (one ro
 """
 
 from dunhuang_data.plan.files import CONTENTS, MARKER, TABLES, read_plan, write_plan
-from dunhuang_data.plan.making import Sidecars, make_plan
+from dunhuang_data.plan.making import make_plan
 from dunhuang_data.plan.records import Patches, PatchPlan, patch_row
 from dunhuang_data.plan.report import PictureReport
+from dunhuang_data.plan.sidecars import Sidecars
 
 __all__ = [
     "CONTENTS",

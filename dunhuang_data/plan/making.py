@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dunhuang_data.atomic import Progress, no_progress
@@ -13,54 +13,13 @@ from dunhuang_data.pictures import (
     FoundPicture,
     find_pictures,
     identify_pictures,
-    pictures_below,
-    raise_together,
-    sha256_of_file,
 )
 from dunhuang_data.plan.placing import Placed, PlaceJob, Refused, at_its_scale, place
 from dunhuang_data.plan.records import Patches, PatchPlan
+from dunhuang_data.plan.sidecars import Problems, Sidecars, with_sidecars
 from dunhuang_data.recipe import PlanRecipe, ReadingRecipe
 from dunhuang_data.rng import rng_for
-from dunhuang_data.sidecar import entry_of
-from dunhuang_data.splits import split_of
 from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Split
-
-Table = dict[str, dict[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Sidecars:
-    """What is known of pictures from files beside them.
-
-    Attributes
-    ----------
-    groups : dict, optional
-        `dunhuang_data.sidecar.read_sidecar` of the column ``group``.
-    rights : dict, optional
-        Of the columns ``rights`` and ``attribution``.
-    damage_root : Path, optional
-        Folder of masks of real damage, named like the pictures.
-    """
-
-    groups: Table | None = None
-    rights: Table | None = None
-    damage_root: Path | None = None
-
-
-@dataclass(slots=True)
-class _Problems:
-    """What is wrong with pictures: refused together, or left out and said."""
-
-    keep_going: bool
-    left_out: list[str] = field(default_factory=list)
-
-    def face(
-        self, problems: Sequence[str], what: str, kind: type[PictureError | PlanError]
-    ) -> None:
-        """Leave pictures out, or refuse them all in one error."""
-        if not self.keep_going:
-            raise_together(problems, what, kind)
-        self.left_out += problems
 
 
 def make_plan(
@@ -99,13 +58,13 @@ def make_plan(
         If pictures are too small, or have no group; all of them are named.
     """
     sidecars = sidecars or Sidecars()
-    problems = _Problems(keep_going)
+    problems = Problems(keep_going)
     found, unusable = find_pictures(sources)
     root = Path(os.path.commonpath([one.path.resolve().parent for one in found]))
     pictures, unread = _identified(found, root, recipe.reading, workers, progress)
     what = f"of {len(found) + len(unusable)} pictures cannot be used"
     problems.face([*unusable, *unread], what, PictureError)
-    pictures = _with_sidecars(pictures, recipe, sidecars, problems)
+    pictures = with_sidecars(pictures, recipe, sidecars, problems)
     _refuse_twins(pictures)
     usable = _large_enough(pictures, recipe, problems)
     jobs: list[PlaceJob] = []
@@ -181,59 +140,6 @@ def _identified(
     return pictures, [problem for _, _, problems in results for problem in problems]
 
 
-def _with_sidecars(
-    pictures: Sequence[Picture], recipe: PlanRecipe, sidecars: Sidecars, problems: _Problems
-) -> list[Picture]:
-    """Give each picture its group, split, rights and damage mask."""
-    masks = _masks_by_id(sidecars.damage_root)
-    known, without = [], []
-    for picture in pictures:
-        group = entry_of(sidecars.groups or {}, picture.id, picture.file) or {"group": ""}
-        rights = entry_of(sidecars.rights or {}, picture.id, picture.file) or {}
-        if recipe.split_by == "group" and not group["group"]:
-            without.append(
-                f"{picture.id}: the table of groups does not say which group it is in. Add a row."
-            )
-            continue
-        name = group["group"] if recipe.split_by == "group" else picture.id
-        mask = masks.get(picture.id)
-        known.append(
-            replace(
-                picture,
-                split=split_of(name, recipe.split, recipe.seed),
-                group=group["group"],
-                damage_file="" if mask is None else mask[0],
-                damage_sha256="" if mask is None else sha256_of_file(mask[1]),
-                rights=rights.get("rights", ""),
-                attribution=rights.get("attribution", ""),
-            )
-        )
-    problems.face(without, f"of {len(pictures)} pictures are in no group", PlanError)
-    unused = sorted(set(masks) - {picture.id for picture in pictures})
-    if known and len(unused) == len(masks) and sidecars.damage_root is not None:
-        raise PlanError(
-            f"No mask in {sidecars.damage_root} is named like a picture, for instance "
-            f"{known[0].id}.png. Name each mask like its picture."
-        )
-    problems.left_out += [f"{masks[one][1]}: no picture has this name." for one in unused]
-    return known
-
-
-def _masks_by_id(root: Path | None) -> dict[str, tuple[str, Path]]:
-    """Return the masks below a folder: picture id → the path below it, and the path."""
-    found: dict[str, tuple[str, Path]] = {}
-    for path in [] if root is None else pictures_below(root):
-        below = path.relative_to(root or path)
-        picture_id = below.with_suffix("").as_posix()
-        if picture_id in found:
-            raise PlanError(
-                f"Two masks are named like the picture {picture_id!r}: {found[picture_id][1]} and "
-                f"{path}. Leave one."
-            )
-        found[picture_id] = (below.as_posix(), path)
-    return found
-
-
 def _refuse_twins(pictures: Sequence[Picture]) -> None:
     """Refuse one file under two ids in two splits: the test would be trained on."""
     seen: dict[str, Picture] = {}
@@ -247,7 +153,7 @@ def _refuse_twins(pictures: Sequence[Picture]) -> None:
 
 
 def _large_enough(
-    pictures: Sequence[Picture], recipe: PlanRecipe, problems: _Problems
+    pictures: Sequence[Picture], recipe: PlanRecipe, problems: Problems
 ) -> list[Picture]:
     usable, small = [], []
     for picture in pictures:
@@ -259,7 +165,7 @@ def _large_enough(
     return usable
 
 
-def _face_small(small: Sequence[str], count: int, recipe: PlanRecipe, problems: _Problems) -> None:
+def _face_small(small: Sequence[str], count: int, recipe: PlanRecipe, problems: Problems) -> None:
     if recipe.small == "skip":
         problems.left_out += small
         return

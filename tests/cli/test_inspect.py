@@ -11,7 +11,8 @@ import pytest
 
 import tiff_files as tiff
 from drawings import draw_picture, save_picture
-from dunhuang_cli.options import config_option, reading_options, resolved_toml
+from dunhuang_cli.options import config_option, resolved_toml
+from dunhuang_cli.reading_options import reading_options
 from dunhuang_data.recipe import ReadingRecipe
 from tiff_files import Page, write_tiff
 

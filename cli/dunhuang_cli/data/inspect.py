@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, config_option, json_option, reading_options
+from dunhuang_cli.options import FILE, config_option, json_option
+from dunhuang_cli.reading_options import reading_options
 from dunhuang_data.recipe import ReadingRecipe
 
 if TYPE_CHECKING:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from dunhuang_cli import console
+from dunhuang_cli.data.plan_tables import show_left_out, show_plan
 from dunhuang_cli.options import (
     FILE,
     SharesType,
     out_option,
-    reading_options,
     seed_option,
     write_run_toml,
     writes_output,
 )
+from dunhuang_cli.reading_options import reading_options
 from dunhuang_data.recipe import METHODS, SMALL, PlanRecipe, ReadingRecipe
 
 if TYPE_CHECKING:
@@ -172,13 +173,13 @@ def sample_patches(
     inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     for drawing in drawings:
         refuse_existing_png(drawing, overwrite, inputs)
-    _show_plan(plan)
+    show_plan(plan)
     if not dry_run:
         write_plan(plan, out, overwrite)
         write_run_toml(ctx, out)
         if drawings:
             _draw_overlays(plan, drawings)
-    _show_left_out(plan)
+    show_left_out(plan)
     document = {
         "plan": str(out),
         "pictures": len(plan.pictures),
@@ -229,76 +230,6 @@ def _as_document(report: object) -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(report)  # type: ignore[call-overload, no-any-return]
-
-
-def _show_left_out(plan: "PatchPlan") -> None:
-    if plan.left_out:
-        console.say(f"{len(plan.left_out)} left out:")
-        for sentence in plan.left_out:
-            console.say(f"  - {sentence}")
-
-
-def _show_plan(plan: "PatchPlan") -> None:
-    counts, size = plan.count_by_split(), plan.recipe.patch_size
-    rows = []
-    for split, count in counts.items():
-        pictures = sum(picture.split == split for picture in plan.pictures)
-        rows.append([split, str(pictures), str(count)])
-    console.table("Patch plan", ["split", "pictures", "patches"], rows)
-    sample_bytes = 3 * size**2 + 2 * size * -(-size // 8)
-    total = console.size(sample_bytes * len(plan.patches))
-    console.say(f"{len(plan.patches)} patches; the dataset will take {total}.")
-    _show_report(plan)
-    _show_empty_splits(plan)
-
-
-def _show_report(plan: "PatchPlan") -> None:
-    """Show how patches lie on the pictures, the least covered first."""
-    shown = sorted(plan.reports, key=lambda one: (one.coverage, one.share_of_layout))[:10]
-    rows = [
-        [
-            one.id,
-            str(one.patches),
-            f"{one.coverage:.1%}" + ("" if one.patches >= one.cover_number else " *"),
-            f"{one.mean_depth:.1f} / {one.most_depth}",
-            f"{one.smallest_px:.1f} / {one.mean_px:.1f}",
-            f"{one.layout_px:.1f} - {one.bound_px:.1f}",
-            f"{one.share_of_layout:.3f}",
-        ]
-        for one in shown
-    ]
-    every = "every picture" if len(plan.reports) <= 10 else f"10 of {len(plan.reports)} pictures"
-    console.table(
-        f"How patches lie, least covered first ({every}; all in report.csv)",
-        ["picture", "patches", "covered", "depth mean / most", "apart min / mean (px)",
-         "best possible (px)", "share"],
-        rows,
-    )  # fmt: skip
-    console.say(
-        "Best possible: between the best row layout and Oler's bound. Share: of the row layout."
-        + (" * fewer patches than cover it." if any("*" in row[2] for row in rows) else "")
-    )
-
-
-def _show_empty_splits(plan: "PatchPlan") -> None:
-    from dunhuang_data.splits import first_seed_that_fills
-
-    counts = plan.count_by_split()
-    empty = [
-        name
-        for name, share in zip(counts, plan.recipe.split, strict=True)
-        if share and not counts[name]
-    ]
-    if empty:
-        by_group = plan.recipe.split_by == "group"
-        names = {picture.group if by_group else picture.id for picture in plan.pictures}
-        seed = first_seed_that_fills(names, plan.recipe.split)
-        way_out = "Add pictures." if seed is None else f"With --seed {seed} every split is filled."
-        what = "group" if by_group else "picture"
-        console.say(
-            f"Note: no {what} fell into {' and '.join(empty)}; with few {what}s that happens, "
-            f"because each {what}'s split depends on its own name alone. {way_out}"
-        )
 
 
 def _fail_under(plan: "PatchPlan", least: float) -> None:
