@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dunhuang_data.errors import PlanError
+from dunhuang_data.errors import DataProblem, PlanError
 from dunhuang_data.pictures import pictures_below, raise_together, sha256_of_file
 from dunhuang_data.recipe import PlanRecipe
 from dunhuang_data.sidecar import entry_of
