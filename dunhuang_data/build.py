@@ -85,7 +85,7 @@ def build_dataset(
         If something cannot be written. Shards that are whole are kept.
     """
     check_bank_fits(plan, bank)
-    inputs = [bank.root, *(plan.pictures_root / picture.file for picture in plan.pictures)]
+    inputs = [bank.root, *plan.inputs()]
     refuse_existing(out, CONTENTS, overwrite, inputs)
     build_id = _build_id(plan, bank, recipe)
     final = out.resolve()

@@ -65,6 +65,12 @@ def montage(
     return sheet
 
 
+def _fitting(width: int, *texts: str) -> str:
+    """Return the first text that is no wider than so many pixels, or nothing."""
+    sizes = (cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0] for text in texts)
+    return next((text for text, size in zip(texts, sizes, strict=True) if size <= width), "")
+
+
 def _write_text(
     picture: UInt8Array, text: str, at_xy: tuple[int, int], color: tuple[int, int, int]
 ) -> None:
@@ -111,12 +117,14 @@ def plan_overlay(
         y, x = (int(value * side) for value, side in zip(patch.center_yx, scale, strict=True))
         cv2.circle(drawing, (x, y), 12, SPLIT_COLORS[patch.split], -1, cv2.LINE_AA)
         _write_text(drawing, str(number), (x - 4 - 4 * (number > 9), y + 5), (0, 0, 0))
-    split = patches[0].split if patches else "train"
-    covered = f"patches per pixel: 0 (black) to {count.max()}; covered {(count > 0).mean():.1%}"
-    return montage(
-        [[drawing, _heat(count)]],
-        [[f"{len(places)} patches of {patch_size} px, {split}", covered]],
+    covered = f"covered {(count > 0).mean():.1%}"
+    what = f"{len(places)} patches of {patch_size} px" + (
+        f", {patches[0].split}" if patches else ""
     )
+    rows = f"; rows {patches[0].index}-{patches[-1].index} of patches.csv" if patches else ""
+    depth = f"patches per pixel: 0 (black) to {count.max()}; "
+    labels = [_fitting(width, what + rows, what), _fitting(width, depth + covered, covered)]
+    return montage([[drawing, _heat(count)]], [labels])
 
 
 def _heat(count: NDArray[np.int64]) -> UInt8Array:

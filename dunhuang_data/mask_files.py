@@ -122,7 +122,18 @@ class DamageMask:
         PictureError
             If some of it is coloured, or more than half neither near black nor near white.
         """
-        pixels = self._mask.thumbnail(512)[0].astype(np.int16)
+        shown, there = self._mask.thumbnail(512)
+        pixels = shown.astype(np.int16)
+        if not there.all():
+            raise PictureError(
+                f"The damage mask {self._path} has transparent pixels, and whether those are sound "
+                "is not known. Save it in black and white, without transparency."
+            )
+        if 0 < pixels.max() < 128:
+            raise PictureError(
+                f"The damage mask {self._path} has no white pixel: its largest value is "
+                f"{pixels.max()} of 255. Save it in black (0) and white (255)."
+            )
         colored = float((pixels.max(axis=-1) - pixels.min(axis=-1) > 64).mean())
         grey = float(((pixels[..., 1] > 64) & (pixels[..., 1] < 191)).mean())
         if colored > MOST_COLORED or grey > MOST_GREY:

@@ -38,7 +38,11 @@ def read_sidecar(path: Path, columns: Sequence[str]) -> dict[str, dict[str, str]
         reader = csv.DictReader(stream)
         missing = [one for one in ("picture", *columns) if one not in (reader.fieldnames or [])]
         if missing:
-            raise PlanError(f"{path} has no column {', '.join(missing)}. {remedy}")
+            found_columns = ", ".join(reader.fieldnames or []) or "nothing"
+            raise PlanError(
+                f"{path} has no column {', '.join(missing)}; its first line names {found_columns}. "
+                f"{remedy} Values are separated by commas."
+            )
         for row in reader:
             name = (row["picture"] or "").strip()
             if not name:
@@ -52,6 +56,23 @@ def read_sidecar(path: Path, columns: Sequence[str]) -> dict[str, dict[str, str]
 
 
 def entry_of(table: dict[str, dict[str, str]], picture_id: str, file: str) -> dict[str, str] | None:
-    """Return a picture's row: by its id, or by its name with suffix; None if it has none."""
-    with_suffix = picture_id + PurePosixPath(file).suffix
-    return table.get(picture_id) or table.get(with_suffix) or table.get(file)
+    """Return a picture's row: by its id, or by its name with suffix; None if it has none.
+
+    Raises
+    ------
+    PlanError
+        If it has two that differ.
+    """
+    names = names_of(picture_id, file)
+    found = [table[name] for name in names if name in table]
+    if any(one != found[0] for one in found):
+        raise PlanError(
+            f"The picture {picture_id} stands in a table twice, as {' and '.join(names)}, with "
+            "different values. Leave one."
+        )
+    return found[0] if found else None
+
+
+def names_of(picture_id: str, file: str) -> list[str]:
+    """Return the names by which a table may call a picture: its id, with suffix, its file."""
+    return list(dict.fromkeys([picture_id, picture_id + PurePosixPath(file).suffix, file]))

@@ -84,6 +84,7 @@ def resolved_toml(ctx: click.Context) -> str:
         if isinstance(parameter, click.Argument):
             given = ctx.params[str(parameter.name)]
             shown = " ".join(map(str, given)) if isinstance(given, tuple) else str(given)
+            shown = shown.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
             lines.insert(1, f"# {parameter.human_readable_name} {shown}")
     lines.append(f"[{ctx.info_name}]")
     for parameter in ctx.command.params:

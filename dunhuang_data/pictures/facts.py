@@ -15,6 +15,7 @@ COLOURS = {
 CHANNELS = {"grey": 1, "RGB": 3, "CMYK": 4}
 ALPHA = (1, 2)  # TIFF ExtraSamples: premultiplied and not
 NO_RESOLUTION = 1.0  # px/mm: what libvips says when the file says nothing
+NO_RESOLUTION_PNG = 2.834  # the same for PNG: 72 dpi, rounded
 DISC_THRESHOLD = 100_000_000  # bytes; libvips decodes larger pictures into a temporary file
 CONVERSION = (
     "python -c \"import pyvips; pyvips.Image.new_from_file('{source}').tiffsave('{target}', "
@@ -160,6 +161,12 @@ class PictureFacts:
         return {**asdict(self), "path": str(self.path), **derived}
 
 
+def _dpi_of(xres: float, format: str) -> float | None:
+    """Return pixels per inch; None where libvips says what it says of silent files."""
+    silent = NO_RESOLUTION_PNG if format == "PNG" else NO_RESOLUTION
+    return None if xres == NO_RESOLUTION or abs(xres - silent) < 1e-3 else round(xres * 25.4, 2)
+
+
 def read_facts(path: Path, page: int = 0) -> PictureFacts:
     """Return what a file's headers say of one page; ``page`` counts from 1, 0 = the first.
 
@@ -228,7 +235,7 @@ def _facts(
         sub_levels=this.sub_pages if this else 0,
         pages=pages,
         page=place,
-        dpi=None if image.xres == NO_RESOLUTION else round(image.xres * 25.4, 2),
+        dpi=_dpi_of(image.xres, _format(image)),
         layout=_layout(image, this),
         file_bytes=path.stat().st_size,
     )

@@ -132,7 +132,7 @@ def _without_doubles(paths_of: dict[str, list[Path]], tell: Tell) -> list[FoundP
         if other_id != picture_id:
             tell(
                 f"{path} was named twice and would have the ids {other_id!r} and {picture_id!r}. "
-                "Name each folder once."
+                "Name each folder once; if one is a link to the other, take it away."
             )
             continue
         found.append(FoundPicture(picture_id, path))

@@ -135,15 +135,16 @@ class SourcePicture:
     def _smallest(self, height: int, width: int) -> Image:
         """Open the smallest copy of the picture that has at least this size."""
         path, page = self.facts.path, self._steps.page
-        best = whole = open_image(path, "sequential", page)
+        # a turned picture is not read from top to bottom
+        access = "random" if self._steps.orientation > 1 else "sequential"
+        best = whole = open_image(path, access, page)
         if self.facts.format == "JPEG":
             for shrink in (8, 4, 2):
                 if whole.height // shrink >= height and whole.width // shrink >= width:
-                    return open_image(path, "sequential", shrink=shrink)
-        levels = [open_image(path, "sequential", place) for place in self.facts.levels]
+                    return open_image(path, access, shrink=shrink)
+        levels = [open_image(path, access, place) for place in self.facts.levels]
         levels += [
-            open_image(path, "sequential", page, subifd=number)
-            for number in range(self.facts.sub_levels)
+            open_image(path, access, page, subifd=number) for number in range(self.facts.sub_levels)
         ]
         for level in levels:
             if _is_copy(level, whole) and level.height >= height and level.width >= width:

@@ -38,13 +38,12 @@ def write_plan(plan: PatchPlan, out: Path, overwrite: bool = False) -> None:
     OutputError
         If it cannot be written.
     """
-    inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     tables: dict[str, tuple[Sequence[str], Iterable[Sequence[str]]]] = {
         "pictures.csv": (_columns(Picture), map(_record_row, plan.pictures)),
         "patches.csv": (PATCH_COLUMNS, map(patch_row, plan.patches)),
         "report.csv": (_columns(PictureReport), map(_record_row, plan.reports)),
     }
-    with new_folder(out, CONTENTS, overwrite, inputs) as folder:
+    with new_folder(out, CONTENTS, overwrite, plan.inputs()) as folder:
         for name, (columns, rows) in tables.items():
             _write_table(folder / name, columns, rows)
         write_json(

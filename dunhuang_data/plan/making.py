@@ -83,6 +83,12 @@ def make_plan(
             f"None of the {len(found)} pictures can give patches of {recipe.patch_size} px, so "
             f"there is nothing to plan:\n{reasons}"
         )
+    missing = recipe.total - sum(len(one.centers_yx) for one in placed)
+    if recipe.total and missing:
+        problems.left_out.append(
+            f"{missing} of the {recipe.total} patches of --total: they fell to pictures that are "
+            "left out."
+        )
     return PatchPlan(
         recipe=recipe,
         pictures_root=root,
@@ -169,9 +175,16 @@ def _face_small(small: Sequence[str], count: int, recipe: PlanRecipe, problems: 
     if recipe.small == "skip":
         problems.left_out += small
         return
-    remedy = " Choose a smaller --size or --per-picture, or leave such pictures out: --small skip."
+    remedy = " Choose a smaller --size or --per-picture, "
+    if recipe.damage_is or recipe.min_detail:
+        remedy += (
+            "loosen --max-damage or --min-detail, see that --damage-is is the right way round, "
+        )
+    remedy += "or leave such pictures out: --small skip."
     problems.face(
-        [sentence + remedy for sentence in small], f"of {count} pictures are too small", PlanError
+        [sentence + remedy for sentence in small],
+        f"of {count} pictures have too few places for patches",
+        PlanError,
     )
 
 

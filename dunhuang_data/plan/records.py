@@ -91,6 +91,14 @@ class PatchPlan:
         damage_root = damage_masks.resolve() if damage_masks else self.damage_root
         return replace(self, pictures_root=pictures_root, damage_root=damage_root)
 
+    def inputs(self) -> list[Path]:
+        """Return every file the plan was made from: pictures, and masks of their damage."""
+        files = [self.pictures_root / picture.file for picture in self.pictures]
+        if self.damage_root is not None:
+            masks = [picture.damage_file for picture in self.pictures if picture.damage_file]
+            files += [self.damage_root / mask for mask in masks]
+        return files
+
     def by_picture(self) -> Iterator[tuple[str, list[PatchSpec]]]:
         """Yield each picture's id and its patches, one picture at a time."""
         for picture_id, rows in groupby(self.patches, key=lambda patch: patch.picture_id):

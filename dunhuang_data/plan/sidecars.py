@@ -7,7 +7,7 @@ from pathlib import Path
 from dunhuang_data.errors import DataProblem, PlanError
 from dunhuang_data.pictures import pictures_below, raise_together, sha256_of_file
 from dunhuang_data.recipe import PlanRecipe
-from dunhuang_data.sidecar import entry_of
+from dunhuang_data.sidecar import entry_of, names_of
 from dunhuang_data.splits import split_of
 from dunhuang_data.types import Picture
 
@@ -82,6 +82,10 @@ def with_sidecars(
             f"{known[0].id}.png. Name each mask like its picture."
         )
     problems.left_out += [f"{masks[one][1]}: no picture has this name." for one in unused]
+    names = {name for picture in pictures for name in names_of(picture.id, picture.file)}
+    for table, what in ((sidecars.groups, "--groups"), (sidecars.rights, "--rights")):
+        unknown = sorted(set(table or {}) - names)
+        problems.left_out += [f"{one!r} in {what}: no picture has this name." for one in unknown]
     return known
 
 

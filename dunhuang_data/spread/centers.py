@@ -154,7 +154,7 @@ def check_possible(
         )
     possible = rows * columns if allowed is None else len(allowed.corners)
     if count > possible:
-        there = "positions"
+        there = "position" if possible == 1 else "positions"
         if allowed is not None:
             there = "admissible positions (all there, damage and detail within the limits)"
         raise PlanError(

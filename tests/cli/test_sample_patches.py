@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,39 @@ def test_a_row_is_replayed_from_plan_and_dataset(
     outcome = invoke("dunhuang-data", "replay", plan_root, *beyond)
     assert outcome.code == 3
     assert "The plan has no row 480; its rows are 0 to 47." in outcome.err
+
+
+def test_masks_of_damage_are_never_overwritten(invoke: Invoke, folder: Path) -> None:
+    masks = folder / "masks"
+    mask = np.zeros((120, 200), dtype=np.uint8)
+    mask[:9, :9] = 255
+    save_picture(masks / "b.png", mask)
+    before = (masks / "b.png").read_bytes()
+    options = ("--exclude-masks", masks, "--damage-is", "white", "--overwrite")
+    outcome = invoke("dunhuang-data", *sample(folder, *options, "--overlay", masks))
+    assert outcome.code == 4
+    assert "b.png is an input and would be replaced" in outcome.err
+    assert invoke("dunhuang-data", *sample(folder, *options)).code == 0
+    again = ("--row", 1, "-o", masks / "b.png", "--overwrite")
+    assert invoke("dunhuang-data", "replay", folder / "plan", *again).code == 4
+    both = ("--row", 1, "-o", folder / "x.png", "--damage", folder / "x.png")
+    assert invoke("dunhuang-data", "replay", folder / "plan", *both).code == 2
+    assert (masks / "b.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(("below", "what"), [("pictures/ov", "the pictures"), ("plan", "the plan")])
+def test_drawings_never_become_pictures_or_plan(
+    invoke: Invoke, folder: Path, below: str, what: str
+) -> None:
+    outcome = invoke("dunhuang-data", *sample(folder, "--overlay", folder / below))
+    assert outcome.code == 2
+    assert f"lies in the folder of {what}" in " ".join(outcome.err.split())
+    assert not (folder / "plan").exists()
+
+
+def test_a_name_with_a_line_feed_does_not_break_run_toml(invoke: Invoke, tmp_path: Path) -> None:
+    odd = save_picture(tmp_path / "a\nb.png", draw_picture(50, 60, "odd"))
+    options = ("-o", tmp_path / "plan", "--size", 32, "--per-picture", 2)
+    assert invoke("dunhuang-data", "sample-patches", odd, *options).code == 0
+    document = tomllib.loads((tmp_path / "plan" / "run.toml").read_text())
+    assert document["sample-patches"]["per-picture"] == 2

@@ -173,3 +173,11 @@ def test_a_ring_of_pages_ends(tmp_path: Path) -> None:
     data[-4:] = data[4:8]  # the next page is the first
     path.write_bytes(data)
     assert len(read_tiff_pages(path)) == 1
+
+
+def test_a_png_without_a_resolution_has_none(tmp_path: Path) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 31, 3), np.uint8))  # writes no pHYs
+    assert b"pHYs" not in (tmp_path / "a.png").read_bytes()
+    assert inspect_picture(tmp_path / "a.png").dpi is None

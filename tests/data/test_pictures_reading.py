@@ -447,3 +447,16 @@ def test_the_smallest_sufficient_level_is_shrunk(
     assert (pixels == (255, 0, 0)).all() == red
     green, _ = open_picture(path).thumbnail(13)
     assert (green == (0, 255, 0)).all()
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_turned_file_in_strips_has_a_thumbnail(tmp_path: Path, orientation: int) -> None:
+    """Strips of a few rows, which cannot be read out of order from a stream."""
+    pixels = draw_picture(900, 640, "strips")
+    image = pyvips.Image.new_from_array(pixels).copy()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    image.write_to_file(str(tmp_path / "a.tif"), compression="lzw")
+    picture = open_picture(tmp_path / "a.tif")
+    small, _ = picture.thumbnail(200)
+    assert max(small.shape) == 200
+    assert (small.shape[0] > small.shape[1]) == (picture.shape_hw[0] > picture.shape_hw[1])

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def test_small_pictures_are_named_together_or_left_out(tmp_path: Path) -> None:
     folder = write_pictures(tmp_path / "mixed", shapes)
     recipe = PlanRecipe(patch_size=32, per_picture=2)
     with pytest.raises(
-        PlanError, match=r"(?s)2 of 3 pictures are too small.*thin: .*tiny: .*--size"
+        PlanError, match=r"(?s)2 of 3 pictures have too few places.*thin: .*tiny: .*--size"
     ):
         make_plan([folder], recipe)
     plan = make_plan([folder], replace(recipe, small="skip"))
@@ -389,7 +390,7 @@ def test_masks_at_fault_are_listed_or_their_pictures_left_out(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("color", "what"), [((255, 0, 0), "are coloured"), ((120, 120, 120), "neither black nor white")]
+    ("color", "what"), [((255, 0, 0), "are coloured"), ((150, 150, 150), "neither black nor white")]
 )
 def test_a_coloured_or_grey_mask_of_damage_is_refused(
     tmp_path: Path, color: tuple[int, int, int], what: str
@@ -431,3 +432,36 @@ def test_rows_must_be_as_many_as_the_plan_says(tmp_path: Path, plan_root: Path) 
     (copy / "plan.json").write_text(json.dumps(document))
     with pytest.raises(PlanError, match=r"plan\.json counts .* and there are"):
         list(read_plan(copy).patches)
+
+
+@pytest.mark.parametrize(("make", "what"), [
+    (lambda mask: mask // 255, "has no white pixel: its largest value is 1 of 255"),
+    (lambda mask: np.stack([mask, mask, mask, mask], -1), "has transparent pixels"),
+])  # fmt: skip
+def test_a_mask_that_would_be_read_as_sound_is_refused(
+    tmp_path: Path, make: Callable[[np.ndarray], np.ndarray], what: str
+) -> None:
+    folder = write_pictures(tmp_path / "some", {"a.png": (64, 140)})
+    mask = np.zeros((64, 140), dtype=np.uint8)
+    mask[:, :70] = 255
+    save_picture(tmp_path / "masks" / "a.png", make(mask))
+    recipe = PlanRecipe(patch_size=32, per_picture=3, damage_is="white")
+    with pytest.raises(PictureError, match=what):
+        make_plan([folder], recipe, Sidecars(damage_root=tmp_path / "masks"))
+
+
+def test_rows_of_tables_that_fit_no_picture_are_said(pictures: Path) -> None:
+    groups = {"cave/wall-1": {"group": "a"}, "wall-9": {"group": "b"}}
+    plan = make_plan([pictures], TINY_PLAN, Sidecars(groups=groups))
+    assert plan.left_out == ("'wall-9' in --groups: no picture has this name.",)
+    groups = {"niche-4": {"group": "a"}, "niche-4.png": {"group": "b"}}
+    with pytest.raises(PlanError, match=r"niche-4 stands in a table twice, as niche-4 and niche-4"):
+        make_plan([pictures], TINY_PLAN, Sidecars(groups=groups))
+
+
+def test_what_a_total_lacks_is_said(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "some", {"a.png": (90, 128), "b.png": (32, 32)})
+    plan = make_plan([folder], PlanRecipe(patch_size=32, total=40, small="skip"))
+    missing = 40 - len(plan.patches)
+    assert missing == 3
+    assert plan.left_out[-1].startswith("3 of the 40 patches of --total: they fell to pictures")

@@ -24,7 +24,10 @@ def test_rows_are_found_by_id_or_by_name_with_suffix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("picture,cave\na,1\n", "has no column group. Expected a CSV table with the columns pict"),
+        (
+            "picture,cave\na,1\n",
+            "has no column group; its first line names picture, cave",
+        ),
         ("", "has no column picture, group"),
         ("picture,group\na,1\nb,2\na,3\n", "line 4: 'a' stands there twice"),
         ("picture,group\na\n", None),

@@ -102,9 +102,7 @@ def test_a_thin_strip_reaches_the_rows() -> None:
 
 def test_a_picture_of_exactly_one_patch() -> None:
     assert spread((256, 256), 256, 1).tolist() == [[128, 128]]
-    with pytest.raises(
-        PlanError, match=r"has 1 positions .* 2 distinct patches do not exist, at m"
-    ):
+    with pytest.raises(PlanError, match=r"has 1 position .* 2 distinct patches do not exist, at m"):
         spread((256, 256), 256, 2)
 
 

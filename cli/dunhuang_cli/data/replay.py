@@ -43,11 +43,10 @@ def replay(
     inside = source / "plan"
     plan = read_plan(inside if (inside / MARKER).is_file() else source)
     plan = plan.moved(pictures, damage_masks)
-    inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     if damage is not None and damage.resolve() == out.resolve():
         raise click.UsageError(f"-o and --damage both name {out}; name two files.")
     for path in filter(None, (out, damage)):
-        refuse_existing_png(path, overwrite, inputs)
+        refuse_existing_png(path, overwrite, plan.inputs())
     patch, image, marked = cut_again(plan, row)
     write_picture(out, image)
     if damage is not None:

@@ -134,7 +134,6 @@ def sample_patches(
     turned (patches of the training split only), so that it can be looked at first.
     """
     from dunhuang_data.atomic import refuse_existing, refuse_existing_png
-    from dunhuang_data.errors import OutputExistsError
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import CONTENTS, make_plan, write_plan
 
@@ -159,8 +158,7 @@ def sample_patches(
         reading=reading,
     )
     refuse_existing(out, CONTENTS, overwrite, sources)
-    if overlay is not None and overlay.exists() and not overlay.is_dir():
-        raise OutputExistsError(f"--overlay {overlay} is a file; a folder is written there.")
+    _check_overlay(overlay, out, sources)
     sidecars = _sidecars(groups, rights, exclude_masks)
     found = len(find_pictures(sources)[0])
     many = (os.cpu_count() or 1) if found >= 50 else 1
@@ -170,15 +168,14 @@ def sample_patches(
             keep_going=keep_going, workers=workers or many, progress=progress,
         )  # fmt: skip
     drawings = [] if overlay is None else [overlay / f"{one.id}.png" for one in plan.pictures]
-    inputs = [plan.pictures_root / picture.file for picture in plan.pictures]
     for drawing in drawings:
-        refuse_existing_png(drawing, overwrite, inputs)
+        refuse_existing_png(drawing, overwrite, plan.inputs())
     show_plan(plan)
     if not dry_run:
-        write_plan(plan, out, overwrite)
-        write_run_toml(ctx, out)
         if drawings:
             _draw_overlays(plan, drawings)
+        write_plan(plan, out, overwrite)
+        write_run_toml(ctx, out)
     show_left_out(plan)
     document = {
         "plan": str(out),
@@ -191,6 +188,22 @@ def sample_patches(
     console.result(document, json, "" if dry_run else str(out))
     if fail_under_coverage is not None:
         _fail_under(plan, fail_under_coverage)
+
+
+def _check_overlay(overlay: Path | None, out: Path, sources: tuple[Path, ...]) -> None:
+    """Refuse a folder of drawings that is in the way of something."""
+    from dunhuang_data.errors import OutputExistsError
+
+    if overlay is None:
+        return
+    if overlay.exists() and not overlay.is_dir():
+        raise OutputExistsError(f"--overlay {overlay} is a file; a folder is written there.")
+    for one, what in ((out, "the plan"), *((source, "the pictures") for source in sources)):
+        if overlay.resolve().is_relative_to(one.resolve()):
+            raise click.UsageError(
+                f"--overlay {overlay} lies in the folder of {what}, {one}, and would be taken for "
+                "a part of it. Name another folder."
+            )
 
 
 def _check_together(
@@ -238,8 +251,12 @@ def _fail_under(plan: "PatchPlan", least: float) -> None:
     short = [one for one in plan.reports if one.coverage < least]
     if short:
         listed = "\n".join(
-            f"  - {one.id}: {one.coverage:.1%}, with {one.patches} patches; {one.cover_number} can "
-            "cover it"
+            f"  - {one.id}: {one.coverage:.1%}, with {one.patches} patches; "
+            + (
+                f"{one.cover_number} can cover it"
+                if one.sampleable == 1
+                else "parts of it may not be sampled"
+            )
             for one in short
         )
         raise PlanError(
