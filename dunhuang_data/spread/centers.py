@@ -35,6 +35,7 @@ MANY_SPOTS = 400_000
 MOST_SPOTS = 20_000  # at which points are put back where only some positions are allowed
 MENDABLE = 0.995  # covered share, from which the rest is mended hole by hole
 MENDED = 0.8  # of the distance of rows: below, rows are taken after all
+ORDER_UP_TO = 20_000
 FEW = 48  # patches: up to so many, starts are cheap
 GOOD = 0.95  # of the row layout's distance: below, another start is worth its time
 
@@ -88,7 +89,8 @@ def spread_centers(
     Returns
     -------
     (count, 2) int64
-        Rows and columns, farthest first: every prefix is spread too.
+        Rows and columns, farthest first: every prefix is spread too (of more than 20,000 patches
+        laid in rows, it is not).
 
     Raises
     ------
@@ -121,8 +123,8 @@ def _many(
     rows, columns = space_of(shape_hw, patch_size)
     corners = farthest_points(rows, columns, count, rng, MANY_SPOTS)
     _, bound = distance_bounds(shape_hw, patch_size, count)
-    if min(rows, columns) == 1:
-        return row_layout(rows, columns, count)  # even steps are the best there is, and cover
+    if min(rows, columns) == 1:  # even steps are the best there is, and cover
+        return _ordered(row_layout(rows, columns, count), rng)
     to_cover = worth_covering(shape_hw, patch_size, count)
     corners = pushed_apart(rows, columns, corners, bound, pinned=to_cover)
     if not to_cover:
@@ -130,9 +132,17 @@ def _many(
     if coverage(shape_hw, patch_size, corners + patch_size // 2) >= MENDABLE:
         corners = mended(shape_hw, patch_size, corners)
     in_rows = covering_rows(shape_hw, patch_size, count, rng)
+    if len(in_rows) < count:
+        return corners
     covered = coverage(shape_hw, patch_size, corners + patch_size // 2) == 1.0
     apart = nearest_distances(corners).min() >= MENDED * nearest_distances(in_rows).min()
-    return corners if covered and apart else in_rows
+    return corners if covered and apart else _ordered(in_rows, rng)
+
+
+def _ordered(corners: Integers, rng: np.random.Generator) -> Integers:
+    """Order rows farthest first, unless they are so many that it would take minutes."""
+    first = draw_below(rng, len(corners))
+    return farthest_first(corners, first) if len(corners) <= ORDER_UP_TO else corners
 
 
 def check_possible(
@@ -186,8 +196,7 @@ def _best_of_starts(
             best = layout
         if number + 1 >= (2 if few else 1) and best.rank[0] and sqrt(best.rank[1]) >= aim:
             break
-    assert best is not None, "the first start always gives all patches"
-    return best.corners
+    return corners if best is None else best.corners
 
 
 def _farthest_start(
@@ -239,9 +248,10 @@ def covering_rows(
     Returns
     -------
     (count, 2) int64
-        First rows and columns; (0, 2) if so few cannot cover the picture.
+        First rows and columns; (0, 2) if so few cannot cover the picture, or if there is not
+        room for so many in rows.
     """
-    best: tuple[float, bool, int] = (0.0, False, 0)
+    best: tuple[float, bool, int] = (1.0 - 1e-9, False, 0)  # nearer, and pixels would coincide
     space = space_of(shape_hw, patch_size)
     turned_first = bool(draw_below(rng, 2))
     for turned in (turned_first, not turned_first):

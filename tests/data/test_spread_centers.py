@@ -297,3 +297,19 @@ def test_rows_are_tried_on_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nearest_distances(spread(shape_hw, 256, 21)).min() == low
     monkeypatch.setattr(centers_module, "STARTS", centers_module.STARTS[:4])
     assert nearest_distances(spread(shape_hw, 256, 21)).min() < low
+
+
+@given(cases(most=600))
+def test_many_patches_are_distinct_however_crowded(case: Case) -> None:
+    shape_hw, size, count, seed = case
+    centers = spread(shape_hw, size, count, seed)
+    assert len({tuple(one) for one in centers.tolist()}) == count
+    corners = centers - size // 2
+    assert corners.min() >= 0
+    assert (corners + size <= shape_hw).all()
+
+
+def test_a_prefix_of_rows_is_spread_too() -> None:
+    centers = spread((2560, 3328), 256, 130)  # as many as just cover it
+    few = nearest_distances(centers[:12]).min()
+    assert few >= 3 * nearest_distances(centers).min()
