@@ -43,7 +43,7 @@ def open_planned(
         If a file is gone, or is not the one that was planned.
     """
     path = pictures_root / picture.file
-    _check_unchanged(path, picture.sha256, "--pictures")
+    check_unchanged(path, picture.sha256, "--pictures")
     damage = None
     if picture.damage_file:
         if damage_root is None:
@@ -52,16 +52,30 @@ def open_planned(
                 "the folder it is in with --damage-masks."
             )
         mask = damage_root / picture.damage_file
-        _check_unchanged(mask, picture.damage_sha256, "--damage-masks")
+        check_unchanged(mask, picture.damage_sha256, "--damage-masks")
         damage = DamageMask(mask, recipe.damage_is, (picture.height, picture.width))
     return PlannedPicture(open_picture(path, recipe.reading), damage, recipe.patch_size)
 
 
-def _check_unchanged(path: Path, sha256: str, option: str) -> None:
+def check_unchanged(path: Path, sha256: str, option: str) -> None:
+    """Refuse a file that is gone, or is not the one that was planned.
+
+    Parameters
+    ----------
+    path : Path
+    sha256 : str
+        As the plan has it.
+    option : str
+        The option that says where such files are now.
+
+    Raises
+    ------
+    PictureError
+    """
     if not path.is_file():
         raise PictureError(
-            f"The plan needs {path}, which is not there. Put it back, or name the folder that it "
-            f"is in now with {option}."
+            f"The plan needs {path}, which is not there. Put it back, or has it been moved? Say "
+            f"where the {option.removeprefix('--').replace('-', ' ')} are now with {option}."
         )
     found = sha256_of_file(path)
     if found != sha256:

@@ -107,10 +107,13 @@ class _Search:
             for number, picture in enumerate(self._pictures):
                 among = [n for n, one in enumerate(held) if self._may_leak(number, one.number)]
                 for view in self._views(picture) if among else ():
-                    self._compare(number, view, held, known, hashes, among)
+                    plain = is_plain(view.grey)
+                    hashed = [] if plain else [n for n in among if not held[n].plain]
+                    self._compare_hashes(number, view, held, hashes, hashed)
+                    self._compare_points(number, view, held, known, among)
                     if turn == 0 and self._split[number] == self._largest:
                         self.looked_at += 1
-                        self.plain += is_plain(view.grey)
+                        self.plain += plain
                 progress(int(turn == 0))
         return [self._leak(pair) for pair in sorted(self._found)]
 
@@ -145,22 +148,21 @@ class _Search:
             and not (both_held and passing < held)
         )
 
-    def _compare(
-        self,
-        number: int,
-        view: View,
-        held: list[_Held],
-        known: KnownViews,
-        hashes: UInt8Array,
-        among: list[int],
+    def _compare_hashes(
+        self, number: int, view: View, held: list[_Held], hashes: UInt8Array, among: list[int]
     ) -> None:
-        hashed = [] if is_plain(view.grey) else [n for n in among if not held[n].plain]
-        distances = hash_distances(perceptual_hashes(view.grey), hashes[hashed])
-        for n, distance in zip(hashed, distances.tolist(), strict=True):
+        if not among:
+            return
+        distances = hash_distances(perceptual_hashes(view.grey), hashes[among])
+        for n, distance in zip(among, distances.tolist(), strict=True):
             if distance <= NEAR:
                 text = f"their hashes differ in {distance} of {BITS} bits"
                 text += _named(held[n].view, view)
                 self._keep(held[n].number, number, _Likeness(2 - distance / BITS, COPY, text))
+
+    def _compare_points(
+        self, number: int, view: View, held: list[_Held], known: KnownViews, among: list[int]
+    ) -> None:
         for match in known.matches(view.grey, among):
             one = held[match.number]
             ids = self._pictures[one.number].id, self._pictures[number].id

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from dunhuang_data.errors import PictureError
-from dunhuang_data.pictures import open_picture, sha256_of_file
+from dunhuang_data.pictures import open_picture
 from dunhuang_data.plan import PatchPlan
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import ReadingRecipe
+from dunhuang_data.replay import check_unchanged
 from dunhuang_data.types import SPLITS, Picture, Split, UInt8Array
 
 PIXELS = 1 << 20
@@ -59,7 +59,11 @@ def view_of(pixels: UInt8Array, name: str = "") -> View:
     if scale < 1.0:
         size = (max(1, int(width * scale)), max(1, int(height * scale)))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return View(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8), scale, name)
+    return View(_grey(pixels), scale, name)
+
+
+def _grey(pixels: UInt8Array) -> UInt8Array:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def whole_pictures(root: Path, reading: ReadingRecipe | None = None) -> Views:
@@ -70,21 +74,11 @@ def whole_pictures(root: Path, reading: ReadingRecipe | None = None) -> Views:
 
     def views(picture: Picture) -> Iterator[View]:
         path = root / picture.file
-        if not path.is_file():
-            raise PictureError(
-                f"The plan names {path}, which is not there. Say where the pictures are now with "
-                "--pictures."
-            )
-        if sha256_of_file(path) != picture.sha256:
-            raise PictureError(
-                f"{path} has changed since the plan was made (its SHA-256 differs). Put the old "
-                "file back, or make the plan again."
-            )
+        check_unchanged(path, picture.sha256, "--pictures")
         shrink = min(1.0, sqrt(PIXELS / (picture.height * picture.width)))
         longest_px = max(1, int(max(picture.height, picture.width) * shrink))
         pixels, _ = open_picture(path, reading or ReadingRecipe()).thumbnail(longest_px)
-        grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-        yield View(grey, pixels.shape[1] / picture.width)
+        yield View(_grey(pixels), pixels.shape[1] / picture.width)
 
     return views
 

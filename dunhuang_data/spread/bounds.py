@@ -1,5 +1,6 @@
 """What is known of a picture beforehand: how far apart patches can lie, and if they cover it."""
 
+from functools import lru_cache
 from math import ceil, inf, sqrt
 
 import numpy as np
@@ -24,6 +25,7 @@ def cover_number(shape_hw: Shape, patch_size: int) -> int:
     return ceil(shape_hw[0] / patch_size) * ceil(shape_hw[1] / patch_size)
 
 
+@lru_cache(maxsize=64)  # a picture is asked about three times: to cover it, to place, to report
 def distance_bounds(shape_hw: Shape, patch_size: int, count: int) -> tuple[float, float]:
     """Bracket the largest smallest distance that ``count`` patch centres can have, in pixels.
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dunhuang_data.errors import UsageProblem
-from dunhuang_data.recipe import BuildRecipe, MaskRecipe, PlanRecipe, recipe_from_json
+from dunhuang_data.recipe import METHODS, BuildRecipe, MaskRecipe, PlanRecipe, recipe_from_json
 
 
 def test_the_defaults_are_the_seeds() -> None:
@@ -53,3 +53,9 @@ def test_a_recipe_survives_json() -> None:
     assert recipe_from_json(MaskRecipe, {"shape_hw": [3, 4], "steps": 5, "count": 6}) == MaskRecipe(
         (3, 4), 5, 6
     )
+
+
+def test_the_recipe_names_the_methods_that_there_are() -> None:
+    from dunhuang_data.spread import METHODS as placed_by
+
+    assert tuple(placed_by) == METHODS
