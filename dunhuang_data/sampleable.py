@@ -124,10 +124,9 @@ def _edges(
     starts: Integers, patch_size: int, scale: float, length: int
 ) -> tuple[Integers, Integers]:
     """Return the first pixel and the one after the last that patches show of a picture's side."""
-    starts = starts - max(0, patch_size - scaled(length, scale)) // 2
     first = np.floor(starts / scale + 1e-6).astype(np.int64)
     after = np.ceil((starts + patch_size) / scale - 1e-6).astype(np.int64)
-    return np.maximum(first, 0), np.minimum(after, length)
+    return first, np.minimum(after, length)  # of a side that is padded, all of it
 
 
 def _rectangle_sums(

@@ -38,9 +38,8 @@ def pushed_apart(
     from scipy.spatial import cKDTree
 
     aim = AIM * bound
-    held = np.empty(0, dtype=np.int64)
     if pinned:
-        points, held = _pinned(rows, columns, points)
+        points = _pinned(rows, columns, points)
     at = points.astype(np.float64)
     edges = np.array([rows - 1, columns - 1], dtype=np.float64)
     best, best_squared = points, _smallest_squared(points)
@@ -59,15 +58,13 @@ def pushed_apart(
         push = np.maximum(0.0, aim - distance) / np.maximum(distance, 1e-9) / 4
         for axis in (0, 1):
             step = push * apart[:, axis]
-            move = np.bincount(i, step, len(at)) - np.bincount(j, step, len(at))
-            move[held] = 0.0
-            at[:, axis] += move
+            at[:, axis] += np.bincount(i, step, len(at)) - np.bincount(j, step, len(at))
         np.clip(at, 0.0, edges, out=at)
     return best
 
 
-def _pinned(rows: int, columns: int, points: Integers) -> tuple[Integers, Integers]:
-    """Put the nearest point into each corner; return all points and the indices of those."""
+def _pinned(rows: int, columns: int, points: Integers) -> Integers:
+    """Put the nearest point into each corner; there every push is outwards, so it stays."""
     points = points.copy()
     held: list[int] = []
     for y in (0, rows - 1):
@@ -76,7 +73,7 @@ def _pinned(rows: int, columns: int, points: Integers) -> tuple[Integers, Intege
             apart[held] = np.iinfo(np.int64).max
             held.append(int(apart.argmin()))
             points[held[-1]] = y, x
-    return points, np.array(held)
+    return points
 
 
 def _smallest_squared(points: Integers) -> int:
