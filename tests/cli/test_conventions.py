@@ -1,9 +1,11 @@
 """The conventions of the shell: streams, exit codes, configuration, overwriting, help."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -292,11 +294,22 @@ def test_progress_on_a_log_is_a_line_now_and_then(
     ]
 
 
+def read_to_the_end(descriptor: int, into: bytearray) -> None:
+    with contextlib.suppress(OSError):  # Linux: an error, not an end, once closed
+        while chunk := os.read(descriptor, 4096):
+            into += chunk
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminal here")
 def test_progress_on_a_terminal_is_a_bar_and_leaves_stdout_alone(
     pictures: Path, tmp_path: Path
 ) -> None:
     parent, child = os.openpty()
+    shown = bytearray()
+    # Read while the command writes: a terminal holds 4,096 bytes, may cut a
+    # character in two, and makes a writer wait when it is full.
+    reading = threading.Thread(target=read_to_the_end, args=(parent, shown))
+    reading.start()
     command = [sys.executable, "-c", "from dunhuang_cli.data import main; main()"]
     done = subprocess.run(
         [*command, *map(str, sample(pictures, tmp_path / "p", "--json"))],
@@ -305,8 +318,8 @@ def test_progress_on_a_terminal_is_a_bar_and_leaves_stdout_alone(
         check=True,
     )
     os.close(child)
-    shown = os.read(parent, 100_000).decode()
+    reading.join(timeout=60)
     os.close(parent)
-    assert "reading pictures" in shown
-    assert "16/16" in shown  # each is read, and patches are placed on each
+    assert "reading pictures" in shown.decode()
+    assert "16/16" in shown.decode()  # each is read, and patches are placed on each
     assert json.loads(done.stdout)["pictures"] == 8
