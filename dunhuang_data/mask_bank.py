@@ -16,22 +16,17 @@ from dunhuang_data import __version__
 from dunhuang_data.atomic import Progress, new_folder, no_progress, write_bytes, write_json
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import MaskError
+from dunhuang_data.mask_orders import make_mask
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.polarity import MEANING, pack, unpack
-from dunhuang_data.recipe import MaskRecipe, recipe_from_json
-from dunhuang_data.rng import rng_for
+from dunhuang_data.recipe import recipe_from_json
 from dunhuang_data.types import UInt8Array
-from dunhuang_data.walks import random_walk
 
 MARKER = "bank.json"
 CONTENTS = (MARKER, "valid-*.npy", "png", "run.toml")
-FORMAT = {"name": "dunhuang-masks", "version": 1}
+FORMAT = {"name": "dunhuang-masks", "version": 2}
 MASKS_PER_FILE = 1000
-
-
-def make_mask(recipe: MaskRecipe, index: int) -> UInt8Array:
-    """Return mask ``index`` of a recipe, (H, W) uint8: a pure function of its arguments."""
-    return random_walk(recipe.shape_hw, recipe.steps, rng_for(recipe.seed, "mask", index))
 
 
 def write_bank(

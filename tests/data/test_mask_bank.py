@@ -7,11 +7,12 @@ import pytest
 
 from dunhuang_data import mask_bank
 from dunhuang_data.errors import MaskError, OutputExistsError
-from dunhuang_data.mask_bank import make_mask, open_bank, write_bank
-from dunhuang_data.recipe import MaskRecipe
+from dunhuang_data.mask_bank import open_bank, write_bank
+from dunhuang_data.mask_orders import make_mask
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.types import UInt8Array
 
-RECIPE = MaskRecipe(shape_hw=(21, 34), steps=80, count=7, seed=2)
+RECIPE = MaskRecipe(shape_hw=(21, 34), steps=(80, 80), count=7, seed=2)
 
 
 def test_the_bank_gives_back_every_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +31,7 @@ def test_the_bank_gives_back_every_mask(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_larger_bank_begins_with_the_smaller_one(tmp_path: Path) -> None:
     write_bank(RECIPE, tmp_path / "few")
-    write_bank(MaskRecipe((21, 34), 80, 12, 2), tmp_path / "many")
+    write_bank(MaskRecipe((21, 34), (80, 80), 12, 2), tmp_path / "many")
     few, many = open_bank(tmp_path / "few"), open_bank(tmp_path / "many")
     assert all(np.array_equal(few.read(index), many.read(index)) for index in range(7))
     assert not np.array_equal(few.read(0), few.read(1))

@@ -13,14 +13,14 @@ from dunhuang_cli.options import (
     write_run_toml,
     writes_output,
 )
-from dunhuang_data.recipe import MaskRecipe
+from dunhuang_data.mask_recipe import MaskRecipe
 
 DEFAULTS = MaskRecipe()
 
 
 @click.command()
 @out_option("The mask bank: a folder of packed masks and bank.json.")
-@click.option("--steps", default=DEFAULTS.steps, help="Steps of each random walk.")
+@click.option("--steps", default=DEFAULTS.steps[0], help="Steps of each random walk.")
 @click.option("--count", default=DEFAULTS.count, help="Masks to make; mask i goes with patch i.")
 @click.option("--size", type=ShapeType(), default="256", help="Size of a mask in pixels.")
 @click.option("--sheet", type=FILE, help="Also write a contact sheet of up to 64 masks (PNG).")
@@ -50,12 +50,13 @@ def make_masks(
     """
     from dunhuang_data.atomic import refuse_existing, refuse_existing_png
     from dunhuang_data.figures import mask_sheet
-    from dunhuang_data.mask_bank import CONTENTS, make_mask, open_bank, write_bank
+    from dunhuang_data.mask_bank import CONTENTS, open_bank, write_bank
+    from dunhuang_data.mask_orders import make_mask
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_data.types import UInt8Array
 
-    recipe = MaskRecipe(size, steps, count, seed)
+    recipe = MaskRecipe(size, (steps, steps), count, seed)
     refuse_existing(out, CONTENTS, overwrite)
     if sheet is not None:
         refuse_existing_png(sheet, overwrite)
