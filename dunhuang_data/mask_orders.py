@@ -70,10 +70,11 @@ def _hole_pixels(recipe: MaskRecipe, index: int) -> int:
     rng = rng_for(recipe.seed, "mask-ratio", index)
     if recipe.buckets:
         bucket = index % CELLS // 2
-        # more than the lower edge, up to the upper one
-        low = int(BUCKET_EDGES[bucket] * pixels) + 1
-        high = int(BUCKET_EDGES[bucket + 1] * pixels)
-        return max(1, low + draw_below(rng, max(1, high - low + 1)))
+        # more than the lower edge, up to the upper one; in whole numbers, as edges are hundredths
+        low, high = (
+            round(100 * edge) * pixels // 100 for edge in BUCKET_EDGES[bucket : bucket + 2]
+        )
+        return low + 1 + draw_below(rng, high - low)
     ratios = recipe.hole_ratio if len(recipe.hole_ratio) > 1 else 2 * recipe.hole_ratio
     pieces = list(pairwise(ratios))
     low_ratio, high_ratio = pieces[draw_below(rng, len(pieces))]
@@ -94,7 +95,7 @@ def make_mask(recipe: MaskRecipe, index: int) -> UInt8Array:
     order = draw_order(recipe, index)
     rng = rng_for(recipe.seed, "mask", index)
     if recipe.family != "walk":
-        raise MaskError(f"masks of family {recipe.family} are not drawn here")
+        raise MaskError(f"Masks of family {recipe.family} are not drawn here.")
     rule = WalkRule(
         recipe.border,
         "border" if order.at_border else recipe.start,

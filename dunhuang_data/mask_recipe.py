@@ -23,8 +23,14 @@ FAMILIES = (
 BUCKET_EDGES = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """Hole-ratio buckets of Liu et al. 2018 (ECCV, arXiv:1804.07723), upper edge included."""
 
+LEAST_PIXELS = 100
+"""From so many pixels on, every edge of a bucket is a whole number of hundredths of them."""
+
 CELLS = 2 * (len(BUCKET_EDGES) - 1)
 """Six buckets, each once with holes that touch the border and once without."""
+
+FRAME_SHOWS = 0.6
+"""Of what lies within a margin: walks that fill more than this show the margin's edges."""
 
 LARGEST_SHARE = {"drop": 0.95, "clip": 0.99, "reflect": 0.99, "torus": 0.99}
 """Of what lies within the margin: the most that is asked of a walk, by border rule."""
@@ -173,14 +179,17 @@ class MaskRecipe:
             f"--hole-ratio is {':'.join(f'{ratio:g}' for ratio in ratios)}; expected ratios above "
             "0 and up to 1, the lowest first.",
         )
-        if self.buckets:
-            wanted, margin = BUCKET_EDGES[-1], self.bucket_margin_px
-            why = f" in the cells without holes at the border (a margin of {margin} px)"
-        elif ratios:
-            wanted, margin = ratios[-1], self.margin_px
-            why = f" within a margin of {margin} px" if margin else ""
-        else:
+        refuse_unless(
+            not self.buckets or self.shape_hw[0] * self.shape_hw[1] >= LEAST_PIXELS,
+            f"--buckets on {self.shape_hw[0]}x{self.shape_hw[1]} px: some buckets lie between two "
+            f"numbers of pixels; expected at least {LEAST_PIXELS} px in all.",
+        )
+        if not self.to_order:
             return
+        wanted, margin = self._most_wanted()
+        why = f" within a margin of {margin} px" if margin else ""
+        if self.buckets:
+            why = f" in the cells without holes at the border (a margin of {margin} px)"
         most = self.largest_ratio(margin)
         rule = f" of a walk with border {self.border}" if self.family == "walk" else ""
         refuse_unless(
@@ -193,7 +202,21 @@ class MaskRecipe:
     @property
     def bucket_margin_px(self) -> int:
         """Pixels that stay known in cells without holes at the border: 50 of 512, as the paper."""
-        return min(self.shape_hw) * 50 // 512
+        return max(1, min(self.shape_hw) * 50 // 512)
+
+    @property
+    def shows_its_frame(self) -> bool:
+        """Whether walks fill so much of what lies within a margin that its outline is seen."""
+        if self.family != "walk" or not self.to_order:
+            return False
+        wanted, margin = self._most_wanted()
+        return margin > 0 and wanted > FRAME_SHOWS * self.largest_ratio(margin)
+
+    def _most_wanted(self) -> tuple[float, int]:
+        """Return the largest ratio that is asked for, and the margin that it must lie within."""
+        if self.buckets:
+            return BUCKET_EDGES[-1], self.bucket_margin_px
+        return self.hole_ratio[-1], self.margin_px
 
     def largest_ratio(self, margin_px: int) -> float:
         """Return the largest hole ratio that is promised within a margin, in [0, 1]."""
