@@ -164,8 +164,11 @@ class MaskRecipe:
             f"--family {self.family} is drawn to order; say how much with --hole-ratio LOW:HIGH "
             "or --buckets nvidia.",
         )
-        walks = {"border", "start", "walkers", "brush_px", "grid"}
-        given = sorted(name for name in walks if getattr(self, name) != _DEFAULTS[name])
+        given = [
+            f"--{name.removesuffix('_px')}"
+            for name, default in _OF_WALKS.items()
+            if getattr(self, name) != default
+        ]
         refuse_unless(
             self.family == "walk" or not given,
             f"--family {self.family} has no {', '.join(given)}; these belong to walks.",
@@ -225,4 +228,4 @@ class MaskRecipe:
         return inner * (LARGEST_SHARE[self.border] if self.family == "walk" else 1.0)
 
 
-_DEFAULTS = {"border": "drop", "start": "box", "walkers": (1, 1), "brush_px": (1, 1), "grid": 0}
+_OF_WALKS = {"border": "drop", "start": "box", "walkers": (1, 1), "brush_px": (1, 1), "grid": 0}
