@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dunhuang_data.errors import MaskError
+from dunhuang_data.families import family_mask
 from dunhuang_data.mask_recipe import BUCKET_EDGES, CELLS, MaskRecipe
 from dunhuang_data.rng import draw_below, rng_for
 from dunhuang_data.types import UInt8Array
@@ -95,7 +95,16 @@ def make_mask(recipe: MaskRecipe, index: int) -> UInt8Array:
     order = draw_order(recipe, index)
     rng = rng_for(recipe.seed, "mask", index)
     if recipe.family != "walk":
-        raise MaskError(f"Masks of family {recipe.family} are not drawn here.")
+        return family_mask(
+            recipe.family,
+            recipe.shape_hw,
+            order.hole_pixels,
+            rng,
+            width_px=recipe.width_px if any(recipe.width_px) else None,
+            length_px=recipe.length_px if any(recipe.length_px) else None,
+            margin_px=order.margin_px,
+            at_border=order.at_border,
+        )
     rule = WalkRule(
         recipe.border,
         "border" if order.at_border else recipe.start,

@@ -1,0 +1,175 @@
+"""Cracks: thin branching lines that wander, and end where they meet another hole."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dunhuang_data.families.brush import pressed_varying
+from dunhuang_data.families.canvas import Canvas, Pixels
+from dunhuang_data.families.draws import (
+    ACROSS,
+    DOWN,
+    FULL_TURN,
+    UNIT,
+    UNIT_BITS,
+    Integers,
+    draw_many,
+    draw_one,
+)
+
+GENERATIONS = 3
+KINK_PX = 3
+MOST_KINK = FULL_TURN // 11  # either side of the branch's course
+MOST_DRIFT = FULL_TURN // 64  # of the course itself, at each kink
+
+
+@dataclass(frozen=True, slots=True)
+class _Branches:
+    """The branches of one generation, (B,) int64 each.
+
+    Attributes
+    ----------
+    place : where they begin, a position in ``Canvas.free``
+    heading : in parts of a full turn
+    width, length : in pixels
+    born : the step of the crack's growth at which they begin
+    crossings : how many holes they run through before one ends them
+    """
+
+    place: Integers
+    heading: Integers
+    width: Integers
+    length: Integers
+    born: Integers
+    crossings: Integers
+
+
+@dataclass(frozen=True, slots=True)
+class _Grown:
+    """The same branches, grown: (B, L) each; ``alive`` says how far each one came."""
+
+    place: NDArray[np.int32]
+    heading: NDArray[np.int32]
+    alive: NDArray[np.bool_]
+
+
+def draw_crack(
+    canvas: Canvas,
+    start: int,
+    width_px: tuple[int, int],
+    length_px: tuple[int, int],
+    rng: np.random.Generator,
+) -> Pixels:
+    """Draw a crack in the order of its growth, all branches growing alike.
+
+    Two arms leave the start in opposite directions; from them branches go off at about right
+    angles, and from these again. A branch ends where it meets a hole, as cracks in paint do: the
+    stress that drives it is gone there.
+
+    Parameters are those of `dunhuang_data.families.strokes.draw_stroke`; the width is that of a
+    branch (each is thinner than the one that it leaves, down to the lower bound, and thins out
+    towards its end), the length that of a branch.
+    """
+    unseen = canvas.free.copy()
+    heading = draw_one(rng, 0, FULL_TURN - 1)
+    width = draw_one(rng, *width_px)
+    branches = _Branches(
+        place=np.array([start, start]),
+        heading=np.array([heading, heading + FULL_TURN // 2]),
+        width=np.array([width, width]),
+        length=2 * draw_many(rng, 2, *length_px),
+        born=np.array([0, 0]),
+        crossings=draw_many(rng, 2, 0, 7),
+    )
+    places, widths, times = [], [], []
+    for generation in range(GENERATIONS):
+        grown = _grow(branches, unseen, canvas.stride, 0 if generation == 0 else 4, rng)
+        branch, step = np.divmod(np.flatnonzero(grown.alive), grown.alive.shape[1])
+        place = grown.place[branch, step]
+        unseen[place] = False
+        near_end = 3 * step > 2 * branches.length[branch]
+        places.append(place)
+        widths.append(np.maximum(width_px[0], branches.width[branch] - near_end))
+        times.append(branches.born[branch] + step)
+        if generation < GENERATIONS - 1:
+            branches = _offspring(branches, grown, width_px[0], length_px, rng)
+            if len(branches.place) == 0:
+                break
+    order = np.argsort(np.concatenate(times), kind="stable")
+    row, column = np.divmod(np.concatenate(places)[order], canvas.stride)
+    return pressed_varying(
+        canvas, row - canvas.rim, column - canvas.rim, np.concatenate(widths)[order]
+    )
+
+
+def _grow(
+    branches: _Branches,
+    unseen: NDArray[np.bool_],
+    stride: int,
+    blind_px: int,
+    rng: np.random.Generator,
+) -> _Grown:
+    """Let branches wander until their length, the edge or a hole ends them.
+
+    For the first ``blind_px`` they see no hole: they begin in the one that they leave.
+    """
+    count, longest = len(branches.place), int(branches.length.max())
+    kinks = -(-longest // KINK_PX)
+    draws = draw_many(rng, 2 * count * kinks, -MOST_KINK, MOST_KINK)
+    turns = draws.astype(np.int32).reshape(2, count, kinks)
+    base = branches.heading.astype(np.int32)[:, None]
+    course = (turns[1] * MOST_DRIFT // MOST_KINK).cumsum(1, dtype=np.int32)
+    heading = (base + course + turns[0]).repeat(KINK_PX, 1)[:, :longest]
+    heading &= FULL_TURN - 1
+    row, column = np.divmod(branches.place, stride)
+    y = _along(DOWN, heading, row, len(unseen) // stride - 1)
+    x = _along(ACROSS, heading, column, stride - 1)
+    place = y * np.int32(stride) + x
+    met = ~unseen[place]
+    met[:, :blind_px] = False
+    steps = np.arange(longest)
+    met[:, 1:] &= ~met[:, :-1]  # once for each hole that is met
+    alive = (steps < branches.length[:, None]) & (met.cumsum(1) <= branches.crossings[:, None])
+    return _Grown(place, heading, alive)
+
+
+def _along(
+    unit: NDArray[np.int32], heading: NDArray[np.int32], first: Integers, last: int
+) -> NDArray[np.int32]:
+    """Return the rows or columns of the steps with these headings, kept within 0 … ``last``."""
+    place: NDArray[np.int32] = unit[heading].cumsum(1, dtype=np.int32)
+    place += UNIT // 2
+    place >>= UNIT_BITS
+    place += first.astype(np.int32)[:, None]
+    np.minimum(np.maximum(place, 0, out=place), last, out=place)
+    return place
+
+
+def _offspring(
+    parents: _Branches,
+    grown: _Grown,
+    thinnest: int,
+    length_px: tuple[int, int],
+    rng: np.random.Generator,
+) -> _Branches:
+    """Return the branches that leave the grown ones, about half a length apart."""
+    count, longest = grown.alive.shape
+    gap = max(4, sum(length_px) // 4)
+    slots = longest // gap + 1
+    draws = draw_many(rng, 4 * count * slots, 0, 2**20 - 1).reshape(4, count, slots)
+    at = np.arange(slots) * gap + draws[0] % gap
+    there = grown.alive[np.arange(count)[:, None], np.minimum(at, longest - 1)]
+    parent, slot = np.nonzero(there & (at < longest))
+    step = at[parent, slot]
+    side = draws[1, parent, slot] % 2 * (FULL_TURN // 2) + FULL_TURN // 4
+    lean = draws[2, parent, slot] % (FULL_TURN // 6) - FULL_TURN // 12
+    low, high = length_px
+    return _Branches(
+        place=grown.place[parent, step].astype(np.int64),
+        heading=grown.heading[parent, step] + side + lean,
+        width=np.maximum(thinnest, parents.width[parent] - 1),
+        length=low + draws[3, parent, slot] % (high - low + 1),
+        born=parents.born[parent] + step,
+        crossings=draws[1, parent, slot] >> 1 & 1,
+    )
