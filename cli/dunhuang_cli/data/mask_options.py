@@ -88,10 +88,13 @@ OPTIONS = (
         "--grid", default=DEFAULTS.grid, help="Walk on N x N cells and scale them up; 0 = pixels."
     ),
     click.option(
-        "--width", type=WHOLE, help="Of strokes, cracks …, in pixels  [default: the family's]."
+        "--width",
+        type=WHOLE,
+        show_default="the family's",
+        help="Of the strokes, cracks … of a family, in pixels.",
     ),
     click.option(
-        "--length", type=WHOLE, help="Of their parts, in pixels  [default: the family's]."
+        "--length", type=WHOLE, show_default="the family's", help="Of their parts, in pixels."
     ),
     click.option(
         "--count", default=DEFAULTS.count, help="Masks to make; mask i goes with patch i."
