@@ -32,6 +32,7 @@ GOOD = 0.02  # distance in the search at which it ends
 PER_CANDIDATE, JUDGED, CANDIDATES = 160, 1000, 120
 WORTH_S = 4.0  # seconds of work; below, workers do not start in the time they save
 PATIENCE = 2  # rounds of neighbours without a better one
+FINALISTS, MORE = 6, 3  # candidates that are drawn again, and how many times as many masks
 MOST_WALKERS = 100
 BRUSHES = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135)
 
@@ -271,7 +272,20 @@ class _Search:
             expanded.append(next(one for one in ranked if one not in expanded))
             self._try(self._neighbours(expanded[-1])[: candidates - len(self.scores)])
             in_vain = in_vain + 1 if self._best() == best else 0
-        return self._best()
+        return self._best_of_finalists()
+
+    def _best_of_finalists(self) -> MaskRecipe:
+        """Draw more masks of the best few: the best of many is often the luckiest."""
+        count = len(self._ratios)
+        finalists = sorted(self.scores, key=lambda recipe: sum(self.scores[recipe]))[:FINALISTS]
+        jobs = [
+            DrawJob(recipe, count, (1 + MORE) * count, MORE * self._ratios) for recipe in finalists
+        ]
+        scores = {
+            job.recipe: self._score(sizes)
+            for job, sizes in run_jobs(draw_and_measure, jobs, self.workers)
+        }
+        return min(finalists, key=lambda recipe: sum(scores[recipe]))
 
     def _coarse(self) -> list[MaskRecipe]:
         typical = 2 * float(np.median(self._radius)) + 1
@@ -311,9 +325,12 @@ class _Search:
         self.scores = dict(sorted(self.scores.items(), key=lambda item: order[item[0]]))
 
     def _note(self, job: DrawJob, sizes: HoleSizes | None) -> None:
-        gaps = np.ones(1) if sizes is None else _gaps(self._radius, sizes.radius_px)
-        self.scores[job.recipe] = float(gaps.max()), float(gaps.mean())
+        self.scores[job.recipe] = self._score(sizes)
         self._progress(1)
+
+    def _score(self, sizes: HoleSizes | None) -> tuple[float, float]:
+        gaps = np.ones(1) if sizes is None else _gaps(self._radius, sizes.radius_px)
+        return float(gaps.max()), float(gaps.mean())
 
 
 def _moved(pair: tuple[int, int], most: int) -> list[tuple[int, int]]:

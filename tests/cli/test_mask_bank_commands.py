@@ -15,6 +15,7 @@ from drawings import save_picture
 from dunhuang_data.mask_bank import open_bank
 
 Invoke = Callable[..., Any]
+FEW = ("--candidates", 4)
 MAKE = ("make-masks", "--size", "21x34", "--steps", 80, "--count", 260)
 
 
@@ -127,3 +128,44 @@ def test_import_says_what_it_needs(invoke: Invoke, damage: Path, tmp_path: Path)
     outcome = invoke("dunhuang-data", "import-masks", tmp_path / "empty", *take[2:], "--overwrite")
     assert outcome.code == 3
     assert "No masks found in" in outcome.err
+
+
+def test_walks_are_fitted_to_a_bank_and_to_files(invoke: Invoke, tmp_path: Path) -> None:
+    out = tmp_path / "masks"
+    draw = ("make-masks", "-o", out, "--size", "40x52", "--steps", 400, "--count", 60, "--png")
+    assert invoke("dunhuang-data", *draw).code == 0
+    outcome = invoke("dunhuang-data", "fit-masks", out, "--json", *FEW)
+    document = json.loads(outcome.out)
+    assert document["reached"] == (
+        max(document["hole_ratio_distance"], document["radius_distance"]) <= 0.1
+    )
+    assert "60 masks; " in outcome.err
+    files = ("fit-masks", out / "png", "--white-is", "known")
+    outcome = invoke("dunhuang-data", *files, *FEW)
+    assert outcome.out == document["command"] + "\n"
+    line = outcome.out.split()
+    assert line[:4] == ["dunhuang-data", "make-masks", "-o", "masks"]
+    fitted = ("make-masks", "-o", tmp_path / "fitted", *line[4:], "--count", 5)
+    assert invoke("dunhuang-data", *fitted).code == 0
+    expected = {**document["recipe"], "count": 5}
+    made = json.loads((tmp_path / "fitted" / "bank.json").read_text())["recipe"]
+    assert made == expected  # the line draws the recipe that was judged
+
+
+def test_fit_masks_says_what_it_needs(invoke: Invoke, damage: Path, tmp_path: Path) -> None:
+    outcome = invoke("dunhuang-data", "fit-masks", damage)
+    assert outcome.code == 2
+    assert "give --white-is hole or --white-is known" in outcome.err
+    assert invoke("dunhuang-data", *MAKE, "-o", tmp_path / "bank").code == 0
+    outcome = invoke("dunhuang-data", "fit-masks", tmp_path / "bank", "--white-is", "hole")
+    assert outcome.code == 2
+    assert "is a mask bank: what is a hole in it, and its size, are known" in outcome.err
+    (tmp_path / "empty").mkdir()
+    outcome = invoke("dunhuang-data", "fit-masks", tmp_path / "empty", "--white-is", "hole")
+    assert outcome.code == 3
+    assert "No masks found in" in outcome.err
+    for path in damage.iterdir():
+        save_picture(path, np.zeros((21, 34), dtype=np.uint8))
+    outcome = invoke("dunhuang-data", "fit-masks", damage, "--white-is", "hole")
+    assert outcome.code == 3
+    assert "Of 3 masks 3 have no hole" in outcome.err
