@@ -123,8 +123,8 @@ def pressed_by_field(
     stride = widths_px.shape[1]
     on_field = (y - corner_yx[0]) * stride + x - corner_yx[1]
     place = on_field[:, None] + (rows * stride + columns)
-    left_trace = radius <= _limit(widths_px).reshape(-1)[place]
+    left_trace = radius <= _limit(widths_px).reshape(-1).take(place)
     on_canvas = canvas.position(*start_yx) + y * canvas.stride + x
     pixels: Pixels = (on_canvas[:, None] + (rows * canvas.stride + columns)).astype(np.intp)
-    traced: Pixels = pixels[left_trace]
+    traced: Pixels = pixels.reshape(-1)[np.flatnonzero(left_trace)]
     return traced

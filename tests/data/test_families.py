@@ -134,7 +134,7 @@ GOLDEN = {
     "thick-strokes": "87050eaaa2dddfa50b95c599b1434b714ff5e6188d3441b8938e058ef38be60c",
     "blocks": "d0bc468351c330f99523f0547d04913ac9f3867b516f4727480c58aca1e90635",
     "flakes": "5968cf788749f11a634c36feffbf5608db4ff1a53079ac63b342750b95ea76e3",
-    "cracks": "aa2c01fc70c84328f4223444aaca3abd7b6dddf09b0497b7a0f76cca7295bc6f",
+    "cracks": "ee56a1071f8c2af155ff25c767bce13a4f0a6e32a8e0e9719ce0ca80bb2dc6f3",
     "stains": "885b9fe4c54099160aa17d476e0395be60333b7e2bd65fd5adce6f602c53834d",
 }
 
@@ -279,7 +279,8 @@ def signatures() -> dict[float, dict[str, dict[str, float]]]:
         ("depth", ["thin-strokes", "medium-strokes", "thick-strokes"], 1.5),
         ("radius", ["cracks", "thin-strokes", "medium-strokes", "thick-strokes"], 1.4),
         ("radius", ["thin-strokes", "flakes", "blocks", "stains"], 1.1),
-        ("components", ["random-walk", "cracks", "thin-strokes", "flakes"], 1.5),
+        ("components", ["random-walk", "cracks", "flakes"], 2),
+        ("components", ["random-walk", "thin-strokes", "flakes"], 1.5),
         ("components", ["thick-strokes", "medium-strokes", "blocks", "stains"], 1.2),
         ("perimeter", ["thick-strokes", "medium-strokes", "stains", "thin-strokes"], 1.2),
         ("perimeter", ["blocks", "stains", "flakes", "random-walk", "cracks"], 1.3),
