@@ -12,6 +12,17 @@ from dunhuang_data.families.draws import Integers
 IntOrArray = TypeVar("IntOrArray", int, Integers)
 
 
+MOST_PIXELS = 1 << 21  # in the discs of one element
+
+
+def thinned(presses: int, width_px: int) -> int:
+    """Say of how many presses one is enough, so that their discs do not fill the memory.
+
+    It is 1 unless elements are drawn very wide and long; then their outlines become coarser.
+    """
+    return 1 + presses * width_px**2 // MOST_PIXELS
+
+
 def _limit(width_px: IntOrArray) -> IntOrArray:
     """Return the squared radius, in half pixels, up to which pixels belong to a disc.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dunhuang_data.families.brush import pressed_varying
+from dunhuang_data.families.brush import pressed_varying, thinned
 from dunhuang_data.families.canvas import Canvas, Pixels, rising
 from dunhuang_data.families.draws import (
     ACROSS,
@@ -18,6 +18,7 @@ from dunhuang_data.families.draws import (
 )
 
 GENERATIONS = 3
+FREE, HOLE, OUTSIDE = 0, 1, 100  # the last is more than any branch endures
 AREA_PX = 1 << 13  # for each of the cracks that open at one time
 KINK_PX = 3
 MOST_KINK = FULL_TURN // 11  # either side of the branch's course
@@ -76,14 +77,14 @@ def draw_crack(
     crack (each branch is a pixel thinner than the one that it leaves, down to the lower bound, and
     so is the last third of each), the length that of a branch.
     """
-    unseen = canvas.free.copy()
+    state = _states(canvas)
     branches = _first_arms(canvas, start, width_px, length_px, rng)
     places, widths, times = [], [], []
     for generation in range(GENERATIONS):
-        grown = _grow(branches, unseen, canvas.stride, 0 if generation == 0 else 4, rng)
+        grown = _grow(branches, state, canvas.stride, 0 if generation == 0 else 4, rng)
         branch, step = np.divmod(np.flatnonzero(grown.alive), grown.alive.shape[1])
         place = grown.place[branch, step]
-        unseen[place] = False
+        state[place] = HOLE
         near_end = 3 * step > 2 * branches.length[branch]
         places.append(place)
         widths.append(np.maximum(width_px[0], branches.width[branch] - near_end))
@@ -93,10 +94,19 @@ def draw_crack(
             if len(branches.place) == 0:
                 break
     order = rising(np.concatenate(times))
+    order = order[:: thinned(len(order), width_px[1])]
     row, column = np.divmod(np.concatenate(places)[order], canvas.stride)
     return pressed_varying(
         canvas, row - canvas.rim, column - canvas.rim, np.concatenate(widths)[order]
     )
+
+
+def _states(canvas: Canvas) -> NDArray[np.int8]:
+    """Return what each position of the canvas counts for a branch that comes there."""
+    (height, width), rim = canvas.area_hw, canvas.rim
+    state = np.full((height + 2 * rim, canvas.stride), OUTSIDE, dtype=np.int8)
+    state[rim : rim + height, rim : rim + width] = np.where(canvas.area(), FREE, HOLE)
+    return state.reshape(-1)
 
 
 def _first_arms(
@@ -125,7 +135,7 @@ def _first_arms(
 
 def _grow(
     branches: _Branches,
-    unseen: NDArray[np.bool_],
+    state: NDArray[np.int8],
     stride: int,
     blind_px: int,
     rng: np.random.Generator,
@@ -142,14 +152,15 @@ def _grow(
     course = (turns[1] * MOST_DRIFT // MOST_KINK).cumsum(1, dtype=np.int32)
     heading = (base + course + turns[0]) & (FULL_TURN - 1)
     row, column = np.divmod(branches.place, stride)
-    y = _along(DOWN[heading], longest, row, len(unseen) // stride - 1)
+    y = _along(DOWN[heading], longest, row, len(state) // stride - 1)
     x = _along(ACROSS[heading], longest, column, stride - 1)
     place = y * np.int32(stride) + x
-    met = ~unseen[place]
-    met[:, :blind_px] = False
-    steps = np.arange(longest)
-    met[:, 1:] &= ~met[:, :-1]  # once for each hole that is met
-    alive = (steps < branches.length[:, None]) & (met.cumsum(1) <= branches.crossings[:, None])
+    found = state[place]
+    found[:, :blind_px] = FREE
+    met = found.copy()
+    met[:, 1:] -= found[:, :-1]  # a hole is met where it begins
+    endured = np.maximum(met, 0, out=met).cumsum(1) <= branches.crossings[:, None]
+    alive = endured & (np.arange(longest) < branches.length[:, None])
     return _Grown(place, heading, alive)
 
 
