@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dunhuang_data.families.brush import pressed_by_field
+from dunhuang_data.families.brush import pressed_by_field, thinned
 from dunhuang_data.families.canvas import Canvas, Pixels
 from dunhuang_data.families.draws import draw_many, draw_one
 from dunhuang_data.families.smooth_field import AMPLITUDE, smooth_field
@@ -32,6 +32,7 @@ def draw_flake(
     # A walk of n steps reaches over about 1.6 sqrt(n) px along an axis (Feller 1951).
     steps = max(1, extent * extent * 2 // 5)
     every = max(1, low * low // 3)  # from one press to the next the walk goes about half a width
+    every *= thinned(steps // every, high)
     directions = draw_many(rng, steps, 0, 3)
     y = np.concatenate(([0], np.cumsum(STEP_Y[directions])[every - 1 :: every]))
     x = np.concatenate(([0], np.cumsum(STEP_X[directions])[every - 1 :: every]))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dunhuang_data.families.canvas import Canvas, Pixels, outwards
+from dunhuang_data.families.canvas import Canvas, Pixels, rising
 from dunhuang_data.families.draws import draw_one
 from dunhuang_data.families.smooth_field import AMPLITUDE, smooth_field
 
@@ -41,5 +41,6 @@ def draw_stain(
     bend = (lobes * diameter * (PART // 3) + grain * edge * PART) // AMPLITUDE
     level = np.maximum(0, distance + bend)
     inside = level <= diameter * (PART // 2)
-    pixels = (start + down * canvas.stride)[:, None] + across
-    return outwards(pixels[inside].astype(np.intp), level[inside])
+    pixels: Pixels = ((start + down * canvas.stride)[:, None] + across).astype(np.intp)
+    stain: Pixels = pixels[inside]
+    return stain[rising(level[inside])]
