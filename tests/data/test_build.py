@@ -212,7 +212,7 @@ def test_killed_just_before_the_last_rename_it_only_renames(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dunhuang_data.build.replace_folder", killed)
+        patch.setattr("dunhuang_data.growth.replace_folder", killed)
         with pytest.raises(KeyboardInterrupt):
             build_dataset(plan, bank, out, recipe)
     made: list[int] = []

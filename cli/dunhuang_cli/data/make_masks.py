@@ -1,5 +1,7 @@
 """``make-masks``: draw holes."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,17 @@ LOOKED_AT = 100  # masks that are drawn and measured before anything is written
 @click.option(
     "--png", is_flag=True, help="Also write each mask as OUT/png/NNNNN.png, white = known."
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Processes; 0 = one per core if the first masks show that it pays.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Only continue: refuse to begin a bank that was not interrupted.",
+)
 @writes_output
 @click.pass_context
 def make_masks(
@@ -28,6 +41,8 @@ def make_masks(
     out: Path,
     sheet: Path | None,
     png: bool,
+    workers: int,
+    resume: bool,
     overwrite: bool,
     dry_run: bool,
     json: bool,
@@ -39,25 +54,29 @@ def make_masks(
     so many --steps long, or drawn to order: with --hole-ratio or --buckets it has exactly the holes
     that were asked for. Mask i depends on the seed, i and these options alone: a larger --count
     begins with the same masks.
+
+    The bank grows in OUT.building; a call that was killed, run again, continues, and --resume
+    makes sure of it. The masks are the same on any number of --workers.
     """
     from dunhuang_data.atomic import refuse_existing, refuse_existing_png
     from dunhuang_data.figures import mask_sheet
-    from dunhuang_data.mask_bank import CONTENTS, open_bank, write_bank
+    from dunhuang_data.growth import refuse_to_begin
+    from dunhuang_data.mask_bank import CONTENTS, STARTED, open_bank, write_bank
     from dunhuang_data.pictures import write_picture
-    from dunhuang_data.types import UInt8Array
 
     recipe = recipe_of(ctx)
     refuse_existing(out, CONTENTS, overwrite)
     if sheet is not None:
         refuse_existing_png(sheet, overwrite)
+    if resume:
+        refuse_to_begin(out, STARTED)
     _foretell(recipe)
-
-    def write_png(folder: Path, index: int, valid: UInt8Array) -> None:
-        write_picture(folder / "png" / f"{index:05d}.png", valid)
-
     if not dry_run:
-        with console.progress(recipe.count, "drawing masks") as progress:
-            write_bank(recipe, out, overwrite, progress, write_png if png else None)
+        with (
+            console.goes_on_with(shlex.join(["dunhuang-data", *sys.argv[1:]])),
+            console.progress(recipe.count, "drawing masks") as progress,
+        ):
+            write_bank(recipe, out, overwrite, progress, workers=workers, png=png, resume=resume)
         write_run_toml(ctx, out)
         if sheet is not None:
             bank = open_bank(out)
