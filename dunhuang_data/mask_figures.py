@@ -4,7 +4,9 @@ The colours are of Okabe and Ito's palette, which the colour-blind can tell apar
 viridis, which rises evenly in lightness.
 """
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,28 @@ MOST_ROWS = 12
 """Sets that are plotted; what is beyond is told in the figure."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """The ends of the axes: one for all sets, so that they can be compared by eye."""
+
+    hole_ratio: float
+    depth_px: float
+    area_px: int
+    frequency: float
+
+
+def scales_of(sets: Iterable[MaskStats]) -> Scales:
+    """Return axes that hold all of some sets."""
+    ratio, depth, area, frequency = 0.05, 1.0, 2, 1e-9
+    for one in sets:
+        ratio = max(ratio, float(one.hole_ratio.max()))
+        depth = max(depth, float(one.depth_px[np.isfinite(one.depth_px)].max(initial=0.0)))
+        area = max(area, int(one.areas_px.max(initial=0)))
+        if one.hole_frequency is not None:
+            frequency = max(frequency, float(one.hole_frequency.max()))
+    return Scales(ratio, depth, area, frequency)
+
+
 def stats_figure(groups: dict[str, MaskStats]) -> "Figure":
     """Plot one or more sets of masks, one row each: ratio, depth, areas of holes, heat map.
 
@@ -36,23 +60,33 @@ def stats_figure(groups: dict[str, MaskStats]) -> "Figure":
     from matplotlib.figure import Figure
 
     shown = dict(list(groups.items())[:MOST_ROWS])
+    scales = scales_of(shown.values())
     figure = Figure(figsize=(17, 3.9 * len(shown)), layout="constrained")
     axes = figure.subplots(len(shown), 4, squeeze=False)
-    # one scale for all rows, so that they can be compared by eye
-    depths = np.concatenate([one.depth_px[np.isfinite(one.depth_px)] for one in shown.values()])
-    deepest = max(1.0, float(depths.max(initial=0.0)))
-    widest = max(0.05, *(float(one.hole_ratio.max()) for one in shown.values()))
-    largest = max([2, *(int(one.areas_px[-1]) for one in shown.values() if len(one.areas_px))])
-    maps = [one.hole_frequency for one in shown.values() if one.hole_frequency is not None]
-    most = max([1e-9, *(float(one.max()) for one in maps)])
     for row, (name, stats) in zip(axes, shown.items(), strict=True):
-        _ratio(row[0], name, stats)
-        _depth(row[1], stats, widest, deepest)
-        _areas(row[2], stats, largest)
-        _heat(figure, row[3], stats.hole_frequency, most)
+        _draw(figure, row, name, stats, scales)
     if len(groups) > len(shown):
         figure.suptitle(f"the first {len(shown)} of {len(groups)} sets")
     return figure
+
+
+def set_figure(name: str, stats: MaskStats, scales: Scales) -> "Figure":
+    """Plot one set of masks, two panels a row, for a page."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 7.6), layout="constrained")
+    _draw(figure, figure.subplots(2, 2).ravel(), name, stats, scales)
+    return figure
+
+
+def _draw(
+    figure: "Figure", axes: "NDArray[Any]", name: str, stats: MaskStats, scales: Scales
+) -> None:
+    """Draw the four panels of a set."""
+    _ratio(axes[0], name, stats)
+    _depth(axes[1], stats, scales)
+    _areas(axes[2], stats, scales.area_px)
+    _heat(figure, axes[3], stats.hole_frequency, scales.frequency)
 
 
 def _ratio(axis: "Axes", name: str, stats: MaskStats) -> None:
@@ -73,7 +107,7 @@ def _short(name: str, most: int = 44) -> str:
     return name if len(name) <= most else f"…{name[-most:]}"
 
 
-def _depth(axis: "Axes", stats: MaskStats, widest: float, deepest: float) -> None:
+def _depth(axis: "Axes", stats: MaskStats, scales: Scales) -> None:
     """Plot a point a mask: depth against ratio, because ratio is not difficulty."""
     finite = np.isfinite(stats.depth_px)
     size = 10 if len(stats) <= 500 else 3
@@ -81,8 +115,8 @@ def _depth(axis: "Axes", stats: MaskStats, widest: float, deepest: float) -> Non
         stats.hole_ratio[finite], stats.depth_px[finite], s=size, color=BLUE, alpha=0.35,
         linewidths=0, rasterized=True,
     )  # fmt: skip
-    axis.set(xlabel="hole ratio (share of the pixels)", xlim=(0, 1.05 * widest))
-    axis.set(ylabel="depth (px)", ylim=(0, 1.08 * deepest))
+    axis.set(xlabel="hole ratio (share of the pixels)", xlim=(0, 1.05 * scales.hole_ratio))
+    axis.set(ylabel="depth (px)", ylim=(0, 1.08 * scales.depth_px))
     median = f"median {np.median(stats.depth_px[finite]):.1f} px" if finite.any() else "no depth"
     left_out = int((~finite).sum())
     more = f"; {left_out} all hole, left out" if left_out else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from dunhuang_data import __version__
 from dunhuang_data.atomic import write_text
 from dunhuang_data.figures import png_of
-from dunhuang_data.mask_figures import MOST_ROWS, comparison_figure, stats_figure
+from dunhuang_data.mask_figures import MOST_ROWS, comparison_figure, scales_of, set_figure
 from dunhuang_data.mask_stats import (
     Comparison,
     MaskStats,
@@ -33,7 +33,7 @@ a { color: var(--link); } nav ul { columns: 2 18rem; padding-left: 1.2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th { vertical-align: bottom; } tbody th { font-weight: normal; }
-th:first-child, td:first-child, .words td { text-align: left; }
+th:first-child, td:first-child, .words td, .words th { text-align: left; }
 thead th { background: var(--soft); }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; }
 figure img { display: block; width: 100%; height: auto; background: #ffffff;
@@ -147,10 +147,12 @@ def _comparison_figure(report: Report, comparison: Comparison) -> str:
 
 
 def _figures(report: Report) -> str:
-    sets = report.everything()
+    sets = {name: one.stats for name, one in report.everything().items()}
+    shown = dict(list(sets.items())[:MOST_ROWS])
+    scales = scales_of(shown.values())
     images = [
-        _image(png_of(stats_figure({name: one.stats})), _alt(name, one.stats), name)
-        for name, one in list(sets.items())[:MOST_ROWS]
+        _image(png_of(set_figure(name, stats, scales)), _alt(name, stats), name)
+        for name, stats in shown.items()
     ]
     if len(sets) > len(images):
         images.append(f"<p>These are the first {len(images)} of {len(sets)} sets.</p>")

@@ -213,7 +213,8 @@ def _duplicate_notes(sets: Sequence[MaskSet]) -> list[str]:
     if not groups:
         return []
     total = sum(len(group) - 1 for group in groups)
-    notes = [f"{total} masks are exact duplicates of others, in {len(groups)} groups:"]
+    several = f"{total} masks are exact duplicates of others, in {len(groups)} groups:"
+    notes = ["1 mask is an exact duplicate of another:" if total == 1 else several]
     for group in groups[:MOST_GROUPS]:
         shown = ", ".join(map(str, group[:4])) + (f" and {len(group) - 4} more" * (len(group) > 4))
         notes.append(f"  equal: {shown}")
