@@ -19,12 +19,12 @@ def draw_stain(
 ) -> Pixels:
     """Draw a stain around its start, by rising level.
 
-    The level is the distance to the middle, bent by a smooth field that varies over half of the
-    stain, and by a fine one as high as the soft edge is wide. The stain is what lies below the
-    level of its radius; so within the edge it fades out in specks.
+    The level is the distance to the middle, bent by a smooth field that varies over a third of
+    the diameter, and by a fine one as high as the soft edge is wide. The stain is what lies below
+    the level of its radius; so within the edge it fades out in specks.
 
     Parameters are those of `dunhuang_data.families.strokes.draw_stroke`; the width is that of the
-    soft edge, the length the stain's diameter.
+    soft edge, the length the stain's diameter, small ones being likelier than large ones.
     """
     edge = draw_one(rng, *width_px)
     diameter = min(draw_one(rng, *length_px), draw_one(rng, *length_px))

@@ -138,7 +138,7 @@ GOLDEN = {
     "medium-strokes": "cecc3bdc590ba1ae4b398a905df3c0507ac70c8de0f6414c97828c44c7d09b1d",
     "thick-strokes": "87050eaaa2dddfa50b95c599b1434b714ff5e6188d3441b8938e058ef38be60c",
     "blocks": "d0bc468351c330f99523f0547d04913ac9f3867b516f4727480c58aca1e90635",
-    "flakes": "5968cf788749f11a634c36feffbf5608db4ff1a53079ac63b342750b95ea76e3",
+    "flakes": "a64b302f400045953c9a41833829a17e1fffe8fb3d51f694759ba1139bcf6d30",
     "cracks": "884bf2c6b71ddbfca9e10e3d0a956a0e7a0957fddb4a089d529d553e789d26b0",
     "stains": "885b9fe4c54099160aa17d476e0395be60333b7e2bd65fd5adce6f602c53834d",
 }
@@ -222,6 +222,16 @@ def test_small_losses_are_more_frequent(family: str, width_px: tuple[int, int]) 
 
     smaller = (areas((20, 100)) < np.median(areas((60, 60)))).mean()
     assert 0.64 < smaller < 0.88
+
+
+def test_a_flake_extends_as_far_as_it_says() -> None:
+    canvas, extents = blank_canvas((220, 260), 2), []
+    for index in range(300):
+        start, rng = canvas.position(110, 130), rng_for(3, "extent", index)
+        pixels = FAMILIES["flakes"].draw(canvas, start, (1, 1), (40, 40), rng)
+        row, column = np.divmod(pixels, canvas.stride)
+        extents.append((np.ptp(row) + 1, np.ptp(column) + 1))
+    assert np.mean(extents, axis=0) == pytest.approx([40, 40], rel=0.06)
 
 
 def test_a_wider_edge_makes_a_stain_more_ragged() -> None:
