@@ -159,19 +159,37 @@ def refuse_existing(
 
 
 def refuse_existing_png(path: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Refuse an output picture that is already there, unless it may be replaced.
+    """Refuse an output picture that is already there; see `refuse_existing_file`."""
+    refuse_existing_file(path, "PNG", overwrite, inputs)
+
+
+def refuse_existing_file(
+    path: Path, kind: str, overwrite: bool, inputs: Iterable[Path] = ()
+) -> None:
+    """Refuse an output file that is already there, unless it may be replaced.
 
     A file that is also one of the ``inputs`` is never replaced.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        What is written, as its suffix says: ``"PNG"``, ``"CSV"``, ``"HTML"``.
+    overwrite : bool
+    inputs : iterable of Path
 
     Raises
     ------
     UsageProblem
-        If its name does not end in .png.
+        If its name does not end so.
     OutputExistsError
         Exit code 4, with the ways out.
     """
-    if path.suffix.lower() != ".png":
-        raise UsageProblem(f"{path} does not end in .png; a PNG is written there. Name it so.")
+    suffix = f".{kind.lower()}"
+    if path.suffix.lower() != suffix:
+        raise UsageProblem(
+            f"{path} does not end in {suffix}; a {kind} is written there. Name it so."
+        )
     if path.is_dir():
         raise OutputExistsError(f"{path} is a folder; a file is written there. Name a file.")
     if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dunhuang_data.atomic import write_bytes
-from dunhuang_data.mask_stats import MaskStats
+from dunhuang_data.mask_stats import depth_and_radius
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import PatchSpec, Samples, UInt8Array
 
@@ -43,7 +43,7 @@ def montage(
     rows : sequence of sequences of (h, w, 3) uint8
         Every cell is as large as the largest picture.
     labels : sequence of sequences of str, optional
-        A line above each picture, ASCII.
+        Above each picture, ASCII; of one or more lines.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def montage(
     """
     height = max(picture.shape[0] for row in rows for picture in row)
     width = max(picture.shape[1] for row in rows for picture in row)
-    top = LABEL if labels else 0
+    top = LABEL * max((text.count("\n") + 1 for row in labels or () for text in row), default=0)
     cell_h, cell_w = height + top + GAP, width + GAP
     sheet = np.full(
         (len(rows) * cell_h + GAP, max(map(len, rows)) * cell_w + GAP, 3), 235, dtype=np.uint8
@@ -60,8 +60,8 @@ def montage(
         for c, picture in enumerate(row):
             y, x = r * cell_h + GAP + top, c * cell_w + GAP
             sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
-            if labels and labels[r][c]:
-                _write_text(sheet, labels[r][c], (x, y - 6), (30, 30, 30))
+            for line, text in enumerate(reversed(labels[r][c].split("\n") if labels else [])):
+                _write_text(sheet, text, (x, y - 6 - line * LABEL), (30, 30, 30))
     return sheet
 
 
@@ -135,7 +135,7 @@ def _heat(count: NDArray[np.int64]) -> UInt8Array:
 
 
 def mask_sheet(masks: Sequence[UInt8Array], columns: int = 8, side_px: int = 128) -> UInt8Array:
-    """Show masks sorted by hole ratio, holes black, each with its ratio.
+    """Show masks sorted by hole ratio, holes black, each with its ratio and depth.
 
     Parameters
     ----------
@@ -147,7 +147,10 @@ def mask_sheet(masks: Sequence[UInt8Array], columns: int = 8, side_px: int = 128
     """
     ordered = sorted(masks, key=hole_ratio)
     cells = [valid_as_picture(_thumbnail(valid, side_px)) for valid in ordered]
-    labels = [f"hole ratio {hole_ratio(valid):.3f}" for valid in ordered]
+    labels = [
+        f"hole ratio {hole_ratio(valid):.3f}\ndepth {depth_and_radius(valid)[0]:.1f} px"
+        for valid in ordered
+    ]
     starts = range(0, len(cells), columns)
     return montage(
         [cells[first : first + columns] for first in starts],
@@ -170,33 +173,13 @@ def sample_sheet(samples: Samples, titles: Sequence[str]) -> UInt8Array:
     return montage(rows, labels)
 
 
-def stats_figure(groups: dict[str, MaskStats]) -> "Figure":
-    """Plot hole ratio, depth and hole frequency of one or more sets of masks, one row each."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    figure = Figure(figsize=(12, 3.4 * len(groups)), layout="constrained")
-    axes = figure.subplots(len(groups), 3, squeeze=False)
-    # one scale for all rows, so that they can be compared by eye
-    depths = [one.depth_px[np.isfinite(one.depth_px)] for one in groups.values()]
-    deepest = max([1.0, *(float(depth.max()) for depth in depths if len(depth))])
-    most = max(float(one.hole_frequency.max()) for one in groups.values())
-    for row, depth, (name, stats) in zip(axes, depths, groups.items(), strict=True):
-        row[0].hist(stats.hole_ratio, bins=np.linspace(0, 1, 41).tolist(), color="#4477aa")
-        row[0].set(xlabel="hole ratio", ylabel="masks", title=f"{name}: {len(stats)} masks")
-        row[1].hist(depth, bins=np.linspace(0, deepest, 41).tolist(), color="#aa7744")
-        row[1].set(xlabel="depth: mean distance to the nearest known pixel (px)", ylabel="masks")
-        row[1].set_title(f"median {np.median(depth):.1f} px" if len(depth) else "no depth")
-        for axis in row[:2]:
-            axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-        shown = row[2].imshow(stats.hole_frequency, vmin=0, vmax=most, cmap="viridis")
-        row[2].set(title="how often each pixel is a hole", xlabel="x (px)", ylabel="y (px)")
-        figure.colorbar(shown, ax=row[2], label="share of masks")
-    return figure
+def png_of(figure: "Figure") -> bytes:
+    """Return a figure as PNG, without date or program in it."""
+    contents = io.BytesIO()
+    figure.savefig(contents, format="png", dpi=100, metadata={"Software": None})
+    return contents.getvalue()
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as PNG, whole or not at all, without date or program in it."""
-    contents = io.BytesIO()
-    figure.savefig(contents, format="png", dpi=100, metadata={"Software": None})
-    write_bytes(path, contents.getvalue())
+    write_bytes(path, png_of(figure))

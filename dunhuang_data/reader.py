@@ -78,10 +78,14 @@ class DatasetReader:
         """
         return samples_from_stored(self._read(rows, [array.name for array in self._schema]))
 
-    def masks(self) -> Iterator[UInt8Array]:
-        """Yield the ``valid`` of every sample in order, (S, S) uint8; no image is read."""
-        for first in range(0, self._count, 256):
-            rows = range(first, min(first + 256, self._count))
+    def masks(self, start: int = 0, stop: int | None = None) -> Iterator[UInt8Array]:
+        """Yield the ``valid`` of samples ``start`` to ``stop - 1``, (S, S) uint8, in order.
+
+        Without arguments, of all. No image is read.
+        """
+        end = self._count if stop is None else stop
+        for first in range(start, end, 256):
+            rows = range(first, min(first + 256, end))
             yield from unpack(self._read(rows, ["valid"])["valid"], self.patch_size)
 
     def _read(self, rows: Iterable[int], names: Sequence[str]) -> dict[str, UInt8Array]:

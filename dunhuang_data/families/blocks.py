@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dunhuang_data.families.canvas import Canvas, Pixels, outwards
+from dunhuang_data.families.canvas import Canvas, Pixels, rising
 from dunhuang_data.families.draws import draw_one
 
 
@@ -26,9 +26,9 @@ def draw_block(
     rows, columns = canvas.window(top, left, height, width)
     down, across = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
     first = canvas.position(top, left)
-    pixels = (first + down * canvas.stride)[:, None] + across
+    pixels: Pixels = ((first + down * canvas.stride)[:, None] + across).astype(np.intp)
     # Smaller copies of the block, one within the other: (y, x) is on the copy of this scale.
     scale = np.maximum(
         (np.abs(2 * down + 1 - height) * width)[:, None], np.abs(2 * across + 1 - width) * height
     )
-    return outwards(pixels.reshape(-1).astype(np.intp), scale.reshape(-1).astype(np.int64))
+    return pixels.reshape(-1)[rising(scale.reshape(-1).astype(np.int64))]

@@ -12,6 +12,17 @@ from dunhuang_data.families.draws import Integers
 IntOrArray = TypeVar("IntOrArray", int, Integers)
 
 
+MOST_PIXELS = 1 << 21  # in the discs of one element
+
+
+def thinned(presses: int, width_px: int) -> int:
+    """Say of how many presses one is enough, so that their discs do not fill the memory.
+
+    It is 1 unless elements are drawn very wide and long; then their outlines become coarser.
+    """
+    return 1 + presses * width_px**2 // MOST_PIXELS
+
+
 def _limit(width_px: IntOrArray) -> IntOrArray:
     """Return the squared radius, in half pixels, up to which pixels belong to a disc.
 
@@ -123,8 +134,8 @@ def pressed_by_field(
     stride = widths_px.shape[1]
     on_field = (y - corner_yx[0]) * stride + x - corner_yx[1]
     place = on_field[:, None] + (rows * stride + columns)
-    left_trace = radius <= _limit(widths_px).reshape(-1)[place]
+    left_trace = radius <= _limit(widths_px).reshape(-1).take(place)
     on_canvas = canvas.position(*start_yx) + y * canvas.stride + x
     pixels: Pixels = (on_canvas[:, None] + (rows * canvas.stride + columns)).astype(np.intp)
-    traced: Pixels = pixels[left_trace]
+    traced: Pixels = pixels.reshape(-1)[np.flatnonzero(left_trace)]
     return traced

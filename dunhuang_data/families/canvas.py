@@ -101,10 +101,10 @@ def draw_border(canvas: Canvas, rng: np.random.Generator) -> int:
     return canvas.position(height - 1, place - width - sides * (height - 2))
 
 
-def outwards(pixels: Pixels, level: NDArray[np.int64]) -> Pixels:
-    """Sort pixels by a level of 0 or more, ties as they come: both (P,).
+def rising(level: NDArray[np.int64]) -> Pixels:
+    """Return the places of levels of 0 or more, (P,), in rising order, ties as they come.
 
     Levels are first reduced to 16 bits, for which NumPy's stable sort takes linear time.
     """
-    top = int(level.max(initial=0)) + 1
-    return pixels[np.argsort((level * 65536 // top).astype(np.uint16), kind="stable")]
+    top = max(65536, int(level.max(initial=0)) + 1)
+    return np.argsort((level * 65536 // top).astype(np.uint16), kind="stable")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dunhuang_data.families.brush import pressed_by_field
+from dunhuang_data.families.brush import pressed_by_field, thinned
 from dunhuang_data.families.canvas import Canvas, Pixels
 from dunhuang_data.families.draws import draw_many, draw_one
 from dunhuang_data.families.smooth_field import AMPLITUDE, smooth_field
@@ -24,14 +24,16 @@ def draw_flake(
     by a smooth field that varies over a few pixels. So the outline is sharp and ragged.
 
     Parameters are those of `dunhuang_data.families.strokes.draw_stroke`; the width is that of the
-    dilating disc, which varies over the flake, the length the extent of the flake's walk, small
-    ones being likelier than large ones.
+    dilating disc, which varies over the flake, the length the mean extent of the flake's walk
+    along an axis, small ones being likelier than large ones.
     """
     low, high = width_px
     extent = min(draw_one(rng, *length_px), draw_one(rng, *length_px))
-    # A walk of n steps reaches over about 1.6 sqrt(n) px along an axis (Feller 1951).
-    steps = max(1, extent * extent * 2 // 5)
+    # Half of n steps go along an axis, and then it reaches over sqrt(8 / pi * n / 2) px on average
+    # (Feller 1951, Annals of Mathematical Statistics 22:427); 11 / 14 is pi / 4.
+    steps = max(1, extent * extent * 11 // 14)
     every = max(1, low * low // 3)  # from one press to the next the walk goes about half a width
+    every *= thinned(steps // every, high)
     directions = draw_many(rng, steps, 0, 3)
     y = np.concatenate(([0], np.cumsum(STEP_Y[directions])[every - 1 :: every]))
     x = np.concatenate(([0], np.cumsum(STEP_X[directions])[every - 1 :: every]))

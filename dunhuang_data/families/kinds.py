@@ -45,7 +45,7 @@ FAMILIES: dict[str, Family] = {
     "medium-strokes": Family((24, 46), (20, 60), "of the brush", "of a segment", draw_stroke),
     "thick-strokes": Family((60, 100), (30, 80), "of the brush", "of a segment", draw_stroke),
     "blocks": Family((20, 60), (30, 90), "shorter side", "longer side", draw_block),
-    "flakes": Family((5, 15), (12, 90), "of the dilating disc", "extent of the walk", draw_flake),
+    "flakes": Family((5, 15), (9, 64), "of the dilating disc", "extent of the walk", draw_flake),
     "cracks": Family((1, 3), (20, 90), "of a branch", "of a branch", draw_crack),
     "stains": Family((6, 14), (24, 130), "of the soft edge", "diameter", draw_stain),
 }

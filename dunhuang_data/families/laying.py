@@ -82,8 +82,10 @@ def _lay(canvas: Canvas, pixels: Pixels, holes: int, most: int) -> int:
     if now <= most:
         return now
     free[fresh] = True
-    first_times = np.sort(np.unique(fresh, return_index=True)[1])
-    free[fresh[first_times[: most - holes]]] = False
+    turn = np.full(len(free), len(fresh), dtype=np.intp)  # when a position's turn comes first
+    np.minimum.at(turn, fresh, np.arange(len(fresh)))
+    turns = np.sort(turn[turn < len(fresh)])
+    free[fresh[turns[: most - holes]]] = False
     return most
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dunhuang_data.families.canvas import Canvas, Pixels, outwards
+from dunhuang_data.families.canvas import Canvas, Pixels, rising
 from dunhuang_data.families.draws import draw_one
 from dunhuang_data.families.smooth_field import AMPLITUDE, smooth_field
 
@@ -19,12 +19,12 @@ def draw_stain(
 ) -> Pixels:
     """Draw a stain around its start, by rising level.
 
-    The level is the distance to the middle, bent by a smooth field that varies over half of the
-    stain, and by a fine one as high as the soft edge is wide. The stain is what lies below the
-    level of its radius; so within the edge it fades out in specks.
+    The level is the distance to the middle, bent by a smooth field that varies over a third of
+    the diameter, and by a fine one as high as the soft edge is wide. The stain is what lies below
+    the level of its radius; so within the edge it fades out in specks.
 
     Parameters are those of `dunhuang_data.families.strokes.draw_stroke`; the width is that of the
-    soft edge, the length the stain's diameter.
+    soft edge, the length the stain's diameter, small ones being likelier than large ones.
     """
     edge = draw_one(rng, *width_px)
     diameter = min(draw_one(rng, *length_px), draw_one(rng, *length_px))
@@ -41,5 +41,6 @@ def draw_stain(
     bend = (lobes * diameter * (PART // 3) + grain * edge * PART) // AMPLITUDE
     level = np.maximum(0, distance + bend)
     inside = level <= diameter * (PART // 2)
-    pixels = (start + down * canvas.stride)[:, None] + across
-    return outwards(pixels[inside].astype(np.intp), level[inside])
+    pixels: Pixels = ((start + down * canvas.stride)[:, None] + across).astype(np.intp)
+    stain: Pixels = pixels[inside]
+    return stain[rising(level[inside])]

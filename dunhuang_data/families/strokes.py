@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dunhuang_data.families.brush import pressed
+from dunhuang_data.families.brush import pressed, thinned
 from dunhuang_data.families.canvas import Canvas, Pixels
 from dunhuang_data.families.draws import (
     ACROSS,
@@ -51,6 +51,7 @@ def draw_stroke(
     headings = np.cumsum(turns) & (FULL_TURN - 1)
     # A pitch of a twelfth of the width leaves scallops of width / 576 on the sides: not seen.
     pitch = max(1, width // 12)
+    pitch *= thinned(int(lengths.sum()) // pitch, width)
     presses = -(-lengths // pitch)
     row, column = canvas.pixel(start)
     steps = (np.repeat(unit[headings] * lengths // presses, presses) for unit in (DOWN, ACROSS))

@@ -155,8 +155,9 @@ def open_bank(root: Path, check_hashes: bool = True) -> MaskBank:
         per_file = document["masks_per_file"]
         if type(per_file) is not int or per_file < 1:
             raise ValueError(f"masks_per_file is {per_file!r}, expected a whole number from 1")
-        names = [file_name(number) for number in range(-(-recipe.count // per_file))]
-        if sorted(document["sha256"]) != sorted(names):
+        files = -(-recipe.count // per_file)
+        names = [file_name(number) for number in range(min(files, len(document["sha256"])))]
+        if files != len(names) or sorted(document["sha256"]) != sorted(names):
             raise ValueError(
                 f"{recipe.count} masks, {per_file} a file, do not lie in the files it lists"
             )

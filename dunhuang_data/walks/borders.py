@@ -25,41 +25,36 @@ from numpy.typing import NDArray
 Stretch = tuple[slice, slice]
 
 
-def folded(
+def fold_onto(
+    cells: NDArray[Any],
     canvas: NDArray[Any],
     origin_yx: tuple[int, int],
-    cells_hw: tuple[int, int],
     border: str,
     combine: np.ufunc,
     empty: int,
-) -> NDArray[Any]:
-    """Fold what a free walk drew onto the cells of a mask.
+) -> None:
+    """Fold what a free walk drew onto the cells of a mask, in place.
 
     Parameters
     ----------
-    canvas : (h, w) array
+    cells : (H, W) array
+        What was drawn before; changed.
+    canvas : (h, w) array of the same dtype
         The drawing.
     origin_yx : tuple of int
         Which cell of the lattice the canvas begins at; may be negative.
-    cells_hw : tuple of int
     border : {"drop", "clip", "reflect", "torus"}
     combine : ufunc
         How cells that meet are combined: ``bitwise_or`` of visits, ``minimum`` of times.
     empty : int
         The value of a cell that is not visited.
-
-    Returns
-    -------
-    (H, W) array of the same dtype
     """
-    (height, width), (top, left) = cells_hw, origin_yx
+    (height, width), (top, left) = cells.shape, origin_yx
     rows = np.full((height, canvas.shape[1]), empty, dtype=canvas.dtype)
     for source, target in _stretches(top, canvas.shape[0], height, border):
         combine(rows[target], canvas[source], out=rows[target])
-    cells = np.full((height, width), empty, dtype=canvas.dtype)
     for source, target in _stretches(left, canvas.shape[1], width, border):
         combine(cells[:, target], rows[:, source], out=cells[:, target])
-    return cells
 
 
 def _stretches(first: int, count: int, length: int, border: str) -> Iterator[Stretch]:

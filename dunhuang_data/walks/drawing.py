@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from dunhuang_data.errors import MaskError
 from dunhuang_data.types import UInt8Array
-from dunhuang_data.walks.borders import folded
+from dunhuang_data.walks.borders import fold_onto
 from dunhuang_data.walks.rules import WalkRule, draw_start
 from dunhuang_data.walks.shown import earliest, shown, valid_of
 from dunhuang_data.walks.steps import MOST_STEPS, NEVER, STEPS_PER_WORD, Path, Walker
 
 SEEDS_RULE = WalkRule()
-LEAST_STRETCH, MOST_STRETCH = 512, 2**15  # steps of a walk to order between two counts
+LEAST_STRETCH, MOST_STRETCH = 4096, 2**15  # steps of a walk to order between two counts
 STEPS_PER_CELL = 1000
 """A walk to order ends after so many steps for each cell of its lattice, done or not."""
 
@@ -209,12 +209,7 @@ def _add(cells: NDArray[Any], drawing: NDArray[Any], path: Path, rule: WalkRule)
     """Fold what a walker drew, visits or times, onto the cells."""
     times = cells.dtype == np.int32
     combine, empty = (np.minimum, NEVER) if times else (np.bitwise_or, 0)
-    shape_hw = (cells.shape[0], cells.shape[1])
-    combine(
-        cells,
-        folded(drawing, path.origin_yx, shape_hw, rule.border, combine, empty),
-        out=cells,
-    )
+    fold_onto(cells, drawing, path.origin_yx, rule.border, combine, empty)
 
 
 class _Relay:
@@ -245,7 +240,8 @@ class _Relay:
 
 def _stretch(missing_pixels: int, rule: WalkRule) -> int:
     """Return how many steps to make before counting again; it changes the time, not the mask."""
-    guess = 3 * missing_pixels // (rule.walkers * rule.brush_px)
+    # steps too many cost less than one more count, so the guess is on the high side
+    guess = 4 * missing_pixels // rule.walkers
     words = min(max(guess, LEAST_STRETCH), MOST_STRETCH) // STEPS_PER_WORD
     return words * STEPS_PER_WORD
 

@@ -49,6 +49,8 @@ def earliest(
 
 def valid_of(holes: UInt8Array, margin_px: int) -> UInt8Array:
     """Turn holes (1 = hole) into a mask (1 = known, 0 = hole), with a known margin around them."""
+    if not margin_px:
+        return np.bitwise_xor(holes, np.uint8(1))
     valid = np.ones([side + 2 * margin_px for side in holes.shape], dtype=np.uint8)
     height, width = holes.shape
     valid[margin_px : margin_px + height, margin_px : margin_px + width] = 1 - holes

@@ -1,6 +1,7 @@
 """Families of holes: what was ordered is what is drawn, and each family keeps its character."""
 
 import hashlib
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 
 from dunhuang_data.errors import MaskError
 from dunhuang_data.families import FAMILIES, family_mask
+from dunhuang_data.families.brush import pressed, pressed_by_field, pressed_varying
+from dunhuang_data.families.canvas import blank_canvas
+from dunhuang_data.families.cracks import draw_crack
+from dunhuang_data.families.draws import draw_many
 from dunhuang_data.mask_stats import measure_masks
 from dunhuang_data.polarity import pack
 from dunhuang_data.rng import raw_words, rng_for
@@ -109,16 +114,16 @@ def test_every_border_pixel_begins_masks_alike(shape_hw: tuple[int, int]) -> Non
     assert np.abs(starts[border == 1] - 60).max() < 5 * np.sqrt(60)
 
 
-def test_starts_are_uniform_over_what_is_known() -> None:
-    # an element of one pixel in an area that is nearly full: the throws miss, the list is used
-    shape_hw = (3, 40)
-    last = np.zeros(shape_hw, dtype=np.int64)
-    for index in range(1200):
-        options: dict[str, Any] = {"width_px": (1, 1), "length_px": (1, 1)}
-        before = draw("blocks", shape_hw, 90, index, **options)
-        last += before - draw("blocks", shape_hw, 91, index, **options)
-    assert last.sum() == 1200
-    assert np.abs(last - 10).max() < 5 * np.sqrt(10)
+def test_the_last_pixels_are_drawn_alike() -> None:
+    # elements of one pixel until two are left: half of the throws miss, and the list is used
+    shape_hw, times = (3, 14), 400
+    options: dict[str, Any] = {"width_px": (1, 1), "length_px": (1, 1)}
+    first = 0
+    for index in range(times):
+        left = np.flatnonzero(draw("blocks", shape_hw, 40, index, **options))
+        last = np.flatnonzero(draw("blocks", shape_hw, 41, index, **options))
+        first += int(left[0] != last[0])
+    assert abs(first - times / 2) < 4 * np.sqrt(times) / 2
 
 
 @families
@@ -133,8 +138,8 @@ GOLDEN = {
     "medium-strokes": "cecc3bdc590ba1ae4b398a905df3c0507ac70c8de0f6414c97828c44c7d09b1d",
     "thick-strokes": "87050eaaa2dddfa50b95c599b1434b714ff5e6188d3441b8938e058ef38be60c",
     "blocks": "d0bc468351c330f99523f0547d04913ac9f3867b516f4727480c58aca1e90635",
-    "flakes": "5968cf788749f11a634c36feffbf5608db4ff1a53079ac63b342750b95ea76e3",
-    "cracks": "aa2c01fc70c84328f4223444aaca3abd7b6dddf09b0497b7a0f76cca7295bc6f",
+    "flakes": "a64b302f400045953c9a41833829a17e1fffe8fb3d51f694759ba1139bcf6d30",
+    "cracks": "884bf2c6b71ddbfca9e10e3d0a956a0e7a0957fddb4a089d529d553e789d26b0",
     "stains": "885b9fe4c54099160aa17d476e0395be60333b7e2bd65fd5adce6f602c53834d",
 }
 
@@ -158,7 +163,7 @@ def test_rows_and_columns_are_not_mixed_up(family: str) -> None:
         difference = first.mean(axis=1) - second.mean(axis=1)
         assert abs(difference.mean()) < 4.5 * difference.std() / np.sqrt(count)
     corners = [holes[:, y : y + 8, x : x + 8].mean() for y in (0, 40) for x in (0, 88)]
-    assert max(corners) < 1.6 * min(corners)
+    assert max(corners) < 2 * min(corners)
 
 
 @families
@@ -200,6 +205,33 @@ def test_longer_elements_are_fewer(family: str) -> None:
         return float(measure_masks(masks).holes.mean())
 
     assert components((60, 80)) < 0.6 * components((5, 8))
+
+
+@pytest.mark.parametrize(("family", "width_px"), [("flakes", (3, 5)), ("stains", (1, 1))])
+def test_small_losses_are_more_frequent(family: str, width_px: tuple[int, int]) -> None:
+    """Three quarters of the elements are smaller than one of the mean length."""
+
+    def areas(length_px: tuple[int, int]) -> np.ndarray:
+        canvas, sizes = blank_canvas((300, 320), 6), []
+        for index in range(200):
+            rng = rng_for(3, "size", family, index)
+            start = canvas.position(150, 160)
+            pixels = FAMILIES[family].draw(canvas, start, width_px, length_px, rng)
+            sizes.append(len(np.unique(pixels)))
+        return np.array(sizes)
+
+    smaller = (areas((20, 100)) < np.median(areas((60, 60)))).mean()
+    assert 0.64 < smaller < 0.88
+
+
+def test_a_flake_extends_as_far_as_it_says() -> None:
+    canvas, extents = blank_canvas((220, 260), 2), []
+    for index in range(300):
+        start, rng = canvas.position(110, 130), rng_for(3, "extent", index)
+        pixels = FAMILIES["flakes"].draw(canvas, start, (1, 1), (40, 40), rng)
+        row, column = np.divmod(pixels, canvas.stride)
+        extents.append((np.ptp(row) + 1, np.ptp(column) + 1))
+    assert np.mean(extents, axis=0) == pytest.approx([40, 40], rel=0.06)
 
 
 def test_a_wider_edge_makes_a_stain_more_ragged() -> None:
@@ -279,7 +311,8 @@ def signatures() -> dict[float, dict[str, dict[str, float]]]:
         ("depth", ["thin-strokes", "medium-strokes", "thick-strokes"], 1.5),
         ("radius", ["cracks", "thin-strokes", "medium-strokes", "thick-strokes"], 1.4),
         ("radius", ["thin-strokes", "flakes", "blocks", "stains"], 1.1),
-        ("components", ["random-walk", "cracks", "thin-strokes", "flakes"], 1.5),
+        ("components", ["random-walk", "cracks", "flakes"], 2),
+        ("components", ["random-walk", "thin-strokes", "flakes"], 1.5),
         ("components", ["thick-strokes", "medium-strokes", "blocks", "stains"], 1.2),
         ("perimeter", ["thick-strokes", "medium-strokes", "stains", "thin-strokes"], 1.2),
         ("perimeter", ["blocks", "stains", "flakes", "random-walk", "cracks"], 1.3),
@@ -306,6 +339,32 @@ def test_strokes_are_as_deep_as_brush_masks_in_use(
     assert signatures[0.30][family]["depth"] == pytest.approx(depth_px, rel=0.15)
 
 
+@pytest.mark.parametrize("kind", ["one width", "varying", "by field"])
+def test_the_brush_presses_discs(kind: str) -> None:
+    """Against discs worked out pixel by pixel, also from centres outside the area."""
+    height, width, rng = 13, 21, rng_for(3, "brush", kind)
+    canvas = blank_canvas((height, width), 10)
+    y, x = draw_many(rng, 12, -6, height + 5), draw_many(rng, 12, -6, width + 5)
+    widths = draw_many(rng, 12, 1, 9)
+    field = draw_many(rng, 50 * 60, 1, 9).reshape(50, 60)
+    if kind == "one width":
+        widths[:] = 6
+        pixels = pressed(canvas, y, x, 6)
+    elif kind == "varying":
+        pixels = pressed_varying(canvas, y, x, widths)
+    else:
+        pixels = pressed_by_field(canvas, (0, 0), (y, x), (-15, -15), field)
+    expected = np.zeros((height, width), dtype=np.bool_)
+    for row, column in np.ndindex(height, width):
+        for cy, cx, one in zip(y.tolist(), x.tolist(), widths.tolist(), strict=True):
+            wide = int(field[row + 15, column + 15]) if kind == "by field" else one
+            even = 0.5 if kind != "by field" and wide % 2 == 0 else 0.0  # centred on a corner
+            distance = np.hypot(row + even - cy, column + even - cx)
+            expected[row, column] |= distance < wide / 2 - 0.2
+    canvas.free[pixels] = False
+    assert np.array_equal(~canvas.area(), expected)
+
+
 @pytest.mark.parametrize("widest", [1, 3])
 def test_cracks_are_as_wide_as_they_say(widest: int) -> None:
     """Opened by a square that is larger, little is left: places where branches meet."""
@@ -313,6 +372,21 @@ def test_cracks_are_as_wide_as_they_say(widest: int) -> None:
     for index in range(10):
         hole = 1 - draw("cracks", (200, 320), 600, index, width_px=(1, widest))
         assert cv2.morphologyEx(hole, cv2.MORPH_OPEN, square).sum() < 0.15 * 600
+
+
+def test_cracks_end_at_holes() -> None:
+    """An arm runs through three at most, its branch through one more, and so does the branch's."""
+    walls = 20 + 8 * np.arange(7)
+    columns_reached = []
+    for index in range(60):
+        canvas = blank_canvas((60, 120), 2)
+        canvas.area()[:, np.concatenate((walls, walls + 1))] = False
+        start = canvas.position(30, 5)
+        pixels = draw_crack(canvas, start, (1, 1), (60, 90), rng_for(3, "walls", index))
+        fresh = pixels[canvas.free[pixels]]
+        columns_reached.append(max(canvas.pixel(int(one))[1] for one in fresh))
+    assert max(columns_reached) > walls[2]
+    assert max(columns_reached) < walls[5]
 
 
 def test_a_block_is_a_rectangle() -> None:
@@ -362,3 +436,12 @@ def test_the_impossible_is_a_sentence(
 def test_elements_beyond_the_mask_are_cut(family: str) -> None:
     valid = draw(family, (9, 14), 70, width_px=(10**6, 10**9), length_px=(10**6, 10**9))
     assert (valid == 0).sum() == 70
+
+
+@pytest.mark.parametrize("family", ["thick-strokes", "flakes", "cracks"])
+def test_wide_and_long_elements_take_no_more_memory_than_there_is(family: str) -> None:
+    tracemalloc.start()
+    draw(family, (150, 320), 9000, width_px=(1, 80), length_px=(300, 300))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300e6

@@ -1,7 +1,5 @@
 """Figures show what they claim: checked at the pixels that matter."""
 
-from pathlib import Path
-
 import numpy as np
 
 from drawings import draw_picture
@@ -13,11 +11,7 @@ from dunhuang_data.figures import (
     montage,
     plan_overlay,
     sample_sheet,
-    save_figure,
-    stats_figure,
 )
-from dunhuang_data.mask_stats import measure_masks
-from dunhuang_data.pictures import read_picture
 from dunhuang_data.types import Augmentation, PatchSpec, Samples
 
 
@@ -65,8 +59,21 @@ def test_a_mask_sheet_is_sorted_by_hole_ratio() -> None:
     full, half = np.zeros((8, 12), np.uint8), np.ones((8, 12), np.uint8)
     half[:4] = 0
     sheet = mask_sheet([full, half, np.ones_like(full)], columns=3)
-    cells = [sheet[GAP + LABEL :, GAP + n * (12 + GAP) :][:8, :12] for n in range(3)]
+    cells = [sheet[GAP + 2 * LABEL :, GAP + n * (12 + GAP) :][:8, :12] for n in range(3)]
     assert [round(float(cell.mean()) / 255, 2) for cell in cells] == [1.0, 0.5, 0.0]
+
+
+def test_a_mask_sheet_says_ratio_and_depth_on_two_lines() -> None:
+    thin, thick = np.ones((100, 140), np.uint8), np.ones((100, 140), np.uint8)
+    thin[::4] = 0  # one px deep, a quarter of the picture
+    thick[:25] = 0  # as much, in one piece
+    top = slice(GAP, GAP + LABEL), slice(GAP + LABEL, GAP + 2 * LABEL)
+    sheets = [mask_sheet([valid], side_px=140) for valid in (thin, thick)]
+    for sheet in sheets:
+        assert sheet.shape == (100 + 2 * LABEL + 2 * GAP, 140 + 2 * GAP, 3)
+        assert all(sheet[line].min() < 100 for line in top)  # something is written
+    assert np.array_equal(sheets[0][top[0]], sheets[1][top[0]])  # one ratio
+    assert not np.array_equal(sheets[0][top[1]], sheets[1][top[1]])  # another depth
 
 
 def test_a_sample_sheet_shows_target_mask_and_masked_image() -> None:
@@ -78,17 +85,3 @@ def test_a_sample_sheet_shows_target_mask_and_masked_image() -> None:
     assert np.array_equal(cells[0], image[0])
     assert np.array_equal(cells[1][..., 0], valid[0] * 255)
     assert np.array_equal(cells[2], masked_image(image[0], valid[0]))
-
-
-def test_the_statistics_figure_has_units_and_counts(tmp_path: Path) -> None:
-    masks = [np.eye(9, 12, k, dtype=np.uint8) for k in range(5)]
-    axes = stats_figure({"train": measure_masks(masks)}).axes
-    assert [axis.get_xlabel() for axis in axes[:3]] == [
-        "hole ratio", "depth: mean distance to the nearest known pixel (px)", "x (px)",
-    ]  # fmt: skip
-    assert axes[0].get_title() == "train: 5 masks"
-    assert sum(bar.get_height() for bar in axes[0].patches) == 5  # type: ignore[attr-defined]
-    for name in ("a.png", "b.png"):
-        save_figure(stats_figure({"train": measure_masks(masks)}), tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    assert read_picture(tmp_path / "a.png").shape[1] == 1200

@@ -1,5 +1,6 @@
-"""``stats``: measure the holes of a bank or a dataset."""
+"""``stats``: measure the holes of a bank, a dataset, or mask files of other programs."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,71 +10,134 @@ from dunhuang_cli import console
 from dunhuang_cli.options import FILE, config_option, json_option, overwrite_option
 
 if TYPE_CHECKING:
-    from dunhuang_data.mask_stats import MaskStats
+    from dunhuang_data.mask_stats import By, MaskSet, MaskSource, Report
+    from dunhuang_data.polarity import WhiteIs
+    from dunhuang_data.types import Split
+
+WHITE = click.Choice(["hole", "known"])
+SPLIT = click.Choice(["train", "val", "test"])
+MOST_ROWS = 30  # of a table on a terminal
 
 
 @click.command()
-@click.argument("source", metavar="MASKS|SHARDS", type=FILE)
+@click.argument("source", metavar="MASKS|SHARDS|FILES", type=FILE)
+@click.option("--white-is", type=WHITE, help="What white stands for in mask files; never guessed.")
+@click.option("--only", type=SPLIT, help="Measure this split of a dataset alone.")
+@click.option(
+    "--by",
+    type=click.Choice(["all", "split", "picture", "bucket"]),
+    default=None,
+    help="What to measure apart: splits or pictures of a dataset, buckets of hole ratio. Without "
+    "it, the splits of a dataset, and anything else as a whole.",
+)
+@click.option(
+    "--any-size", is_flag=True, help="Measure mask files of several sizes, each in its own."
+)
+@click.option(
+    "--against",
+    type=FILE,
+    help="Compare with these masks: a bank, a dataset, files, or train, val or test of SHARDS.",
+)
+@click.option("--against-white-is", type=WHITE, help="What white stands for in their files.")
+@click.option("--against-only", type=SPLIT, help="Compare with this split of that dataset alone.")
+@click.option(
+    "--fail-if",
+    multiple=True,
+    metavar="LIMIT",
+    help="End with exit code 3 where this holds: [SET:]STATISTIC.SUMMARY OP NUMBER, such as "
+    "'hole_ratio.p95 > 0.4', 'duplicates > 0', 'distance.depth_px > 0.1'. Can be given again.",
+)
+@click.option("--csv", type=FILE, help="Also write a table with one row for each mask (CSV).")
+@click.option("--html", type=FILE, help="Also write all of it as one page that needs no network.")
 @click.option("--figure", type=FILE, help="Also plot the statistics (PNG).")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Processes; 0 = one per core for 2,000 masks or more, else one.",
+)
 @overwrite_option
 @json_option
 @config_option
-def stats(source: Path, figure: Path | None, overwrite: bool, json: bool) -> None:
-    """Measure the holes of masks or shards.
+def stats(
+    source: Path,
+    white_is: "WhiteIs | None",
+    only: "Split | None",
+    by: "By | None",
+    any_size: bool,
+    against: Path | None,
+    against_white_is: "WhiteIs | None",
+    against_only: "Split | None",
+    fail_if: tuple[str, ...],
+    csv: Path | None,
+    html: Path | None,
+    figure: Path | None,
+    workers: int,
+    overwrite: bool,
+    json: bool,
+) -> None:
+    """Measure the holes of masks, shards or mask files.
 
-    A dataset is measured split by split. Depth, the mean distance of a hole pixel to the nearest
-    known one, stands beside the hole ratio, because ratio is not difficulty: thin lace is filled
-    easily, a thick stain is not.
+    Depth, the mean distance of a hole pixel to the nearest known one, stands beside the hole ratio,
+    because ratio is not difficulty: thin lace is filled easily, a thick stain is not. With
+    --against, two sets of masks are compared, and said in words whether they match.
     """
-    from dunhuang_data.atomic import refuse_existing_png
-    from dunhuang_data.figures import save_figure, stats_figure
+    from dunhuang_data import mask_stats
+    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.figures import save_figure
+    from dunhuang_data.mask_figures import stats_figure
+    from dunhuang_data.mask_page import write_page
 
+    if against is None and (against_white_is or against_only):
+        raise click.UsageError("--against-white-is and --against-only go with --against.")
+    measured = mask_stats.open_source(source, white_is, only)
+    other = None
+    if against is not None:
+        other = mask_stats.open_against(measured, against, against_white_is, against_only)
+    by = by or ("split" if measured.kind == "dataset" else "all")
+    names = mask_stats.set_names(measured, by)
+    gates = [mask_stats.read_gate(text, names, compared=other is not None) for text in fail_if]
+    inputs = [*measured.paths, *(other.paths if other else ())]
+    outputs = {"CSV": csv, "HTML": html, "PNG": figure}
+    for kind, path in outputs.items():
+        if path is not None:
+            refuse_existing_file(path, kind, overwrite, inputs)
     if figure is not None:
-        refuse_existing_png(figure, overwrite)
-    groups = _measured(source)
-    documents = {name: one.summary() for name, one in groups.items()}
-    for title, key in (
-        ("Hole ratio (share of the pixels)", "hole_ratio"),
-        ("Depth (px)", "depth_px"),
-        ("Connected holes per mask", "holes"),
-    ):
-        shown = ("mean", "sd", "p0", "p5", "p50", "p95", "p100")
-        digits = 3 if key == "hole_ratio" else 1
-        rows = [
-            [name, str(document["count"])]
-            + [_number(document[key][column], digits) for column in shown]  # type: ignore[index]
-            for name, document in documents.items()
-        ]
-        console.table(title, ["set", "masks", *shown], rows)
-    buckets = next(iter(groups.values())).bucket_counts()
-    console.table(
-        "Masks by hole ratio",
-        ["set", *buckets],
-        [[name, *map(str, one.bucket_counts().values())] for name, one in groups.items()],
-    )
+        measured.refuse_inside(figure)
+    sets = _measured(measured, by, workers, any_size)
+    others = _measured(other, "all", workers, any_size) if other else []
+    report = mask_stats.make_report(measured, by, sets, other, others)
+    _show(report)
+    if csv is not None:
+        report.write_csv(csv)
+    if html is not None:
+        write_page(report, html)
     if figure is not None:
+        groups = {name: one.stats for name, one in report.everything().items()}
         save_figure(stats_figure(groups), figure)
-    line = str(figure) if figure else ""
-    console.result({"source": str(source), "sets": documents}, json, line)
+    failed = mask_stats.failures(gates, mask_stats.limitable(report.sets, report.comparisons))
+    lines = [str(path) for path in outputs.values() if path is not None]
+    console.result(report.document() | {"failed": failed}, json, "\n".join(lines))
+    mask_stats.raise_failed(failed, str(source))
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _measured(source: "MaskSource", by: "By", workers: int, any_size: bool) -> "list[MaskSet]":
+    """Measure a source, and show how far it is."""
+    from dunhuang_data.mask_stats import measure_source
+
+    many = (os.cpu_count() or 1) if len(source) >= 2000 else 1
+    with console.progress(len(source), f"measuring {source.root}") as progress:
+        return measure_source(source, by, workers or many, any_size, progress)
 
 
-def _measured(source: Path) -> "dict[str, MaskStats]":
-    from dunhuang_data import manifest, mask_bank
-    from dunhuang_data.errors import DataProblem
-    from dunhuang_data.mask_stats import measure_masks
-    from dunhuang_data.reader import DatasetReader
-    from dunhuang_data.types import SPLITS
-
-    if (source / mask_bank.MARKER).is_file():
-        return {"masks": measure_masks(mask_bank.open_bank(source))}
-    if not (source / manifest.MARKER).is_file():
-        raise DataProblem(
-            f"{source} is neither a mask bank (no {mask_bank.MARKER}) nor a whole dataset (no "
-            f"{manifest.MARKER}). Name a folder written by make-masks or build."
-        )
-    readers = [DatasetReader(source, split) for split in SPLITS]
-    return {reader.split: measure_masks(reader.masks()) for reader in readers if len(reader)}
+def _show(report: "Report") -> None:
+    """Print tables, notes and verdicts for a person."""
+    for table in report.tables():
+        console.table(table.title, table.columns, table.rows[:MOST_ROWS])
+        if len(table.rows) > MOST_ROWS:
+            console.say(f"… and {len(table.rows) - MOST_ROWS} more sets: --json, --html")
+    for note in report.notes():
+        console.say(note)
+    for comparison in report.comparisons:
+        for sentence in comparison.sentences():
+            console.say(sentence)

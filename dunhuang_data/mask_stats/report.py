@@ -1,0 +1,314 @@
+"""What was measured, as one document, as tables for people, and as a row for each mask."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dunhuang_data.atomic import explained, new_file
+from dunhuang_data.mask_stats.comparison import Comparison, compare
+from dunhuang_data.mask_stats.records import BUCKETS, BY_NAME, STATISTICS, bucket_of
+from dunhuang_data.mask_stats.sets import ALL, By, MaskSet, duplicates, pooled
+from dunhuang_data.mask_stats.sources import MaskSource
+
+SHOWN = ("mean", "sd", "p0", "p5", "p50", "p95", "p100")
+IN_FULL = ("hole_ratio", "depth_px", "radius_px", "holes")
+BY_MEDIAN = ("largest_share", "islands", "perimeter_px", "perimeter_per_px", "sides")
+MOST_GROUPS = 5  # of duplicates that a note lists
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for people: the first column is text, the others numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One source, measured set by set, and maybe compared.
+
+    Attributes
+    ----------
+    source : MaskSource
+    by : str
+        What the sets are.
+    sets : tuple of MaskSet
+    against : tuple of (MaskSource, MaskSet), optional
+        What it was compared with.
+    comparisons : tuple of Comparison
+    """
+
+    source: MaskSource
+    by: str
+    sets: tuple[MaskSet, ...]
+    against: tuple[MaskSource, MaskSet] | None = None
+    comparisons: tuple[Comparison, ...] = ()
+
+    def everything(self) -> dict[str, MaskSet]:
+        """Return all sets by a title: those measured, and the one they were compared with."""
+        found = {one.name: one for one in self.sets}
+        if self.against is not None:
+            source, other = self.against
+            found[f"against {title(source)}"] = other
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """Return everything that was measured as one JSON document."""
+        document: dict[str, Any] = {
+            "source": str(self.source.root),
+            "kind": self.source.kind,
+            "by": self.by,
+            "masks": len(self.source),
+            "sets": {one.name: one.stats.summary() for one in self.sets},
+            "duplicates": [[label._asdict() for label in group] for group in duplicates(self.sets)],
+        }
+        if self.source.kind == "files":
+            document["grey_share"] = _grey(self.sets)
+        if self.against is not None:
+            source, other = self.against
+            document["against"] = {
+                "source": str(source.root), "kind": source.kind, **other.stats.summary(),
+            }  # fmt: skip
+            document["comparisons"] = [one.document() for one in self.comparisons]
+        return document
+
+    def tables(self) -> list[Table]:
+        """Return the tables, each with a row a set."""
+        sets = self.everything()
+        tables = [_in_full(name, sets) for name in IN_FULL]
+        tables += [_medians(sets), _buckets(sets), _counts(sets), _areas(sets)]
+        if any(one.stats.hole_frequency is not None for one in sets.values()):
+            tables.append(_places(sets))
+        return tables + [_distances(one) for one in self.comparisons]
+
+    def notes(self) -> list[str]:
+        """Return what a person should be told in words."""
+        notes = []
+        sources = [self.source, *([self.against[0]] if self.against else [])]
+        groups: Sequence[Sequence[MaskSet]] = [
+            self.sets, *([(self.against[1],)] if self.against else []),
+        ]  # fmt: skip
+        for source, sets in zip(sources, groups, strict=True):
+            grey = _grey(sets)
+            if source.kind == "files" and grey["most"] > 0:
+                notes.append(
+                    f"{source.root}: {grey['mean']:.2%} of the pixels are neither black nor white "
+                    f"(most in {grey['file']}: {grey['most']:.1%}); they were thresholded at half "
+                    "of white."
+                )
+            ratio = float(np.concatenate([one.stats.hole_ratio for one in sets]).mean())
+            if source.kind == "files" and ratio > 0.6:
+                notes.append(
+                    f"{source.root}: {ratio:.0%} of the pixels are holes on average. If the other "
+                    "part of each mask is what is missing, --white-is says the wrong one."
+                )
+        notes += _duplicate_notes(self.sets)
+        if self.against is not None:
+            notes += self._size_note()
+        return notes
+
+    def _size_note(self) -> list[str]:
+        shapes = {one.stats.shape_hw for one in self.everything().values()}
+        if len(shapes) == 1 and None not in shapes:
+            return []
+        return [
+            "The two sets are not of one size. Lengths are in pixels of each: compare "
+            "depth and radius only if a pixel of either shows as much of a wall."
+        ]
+
+    def write_csv(self, path: Path) -> None:
+        """Write a table with one row for each mask, whole or not at all.
+
+        Raises
+        ------
+        OutputError
+        """
+        with (
+            new_file(path) as temporary,
+            explained(path, every=True),
+            temporary.open("w", encoding="utf-8", newline="") as stream,
+        ):
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(("row", "name", "split", "picture", "bucket", *BY_NAME, *LAST))
+            writer.writerows(_rows(self.sets))
+
+
+def make_report(
+    source: MaskSource,
+    by: By,
+    sets: Sequence[MaskSet],
+    against: MaskSource | None = None,
+    others: Sequence[MaskSet] = (),
+) -> Report:
+    """Put together what was measured, and compare it.
+
+    Parameters
+    ----------
+    source : MaskSource
+    by : {"all", "split", "picture", "bucket"}
+    sets : sequence of MaskSet
+        What `measure_source` gave for it. Splits are compared one by one (but not with themselves),
+        buckets and pictures all together.
+    against : MaskSource, optional
+    others : sequence of MaskSet
+        What `measure_source` gave for that.
+    """
+    if against is None:
+        return Report(source, by, tuple(sets))
+    other = others[0] if len(others) == 1 else pooled(others, ALL)
+    units = sets if by == "split" or len(sets) == 1 else [pooled(sets, ALL)]
+    comparisons = tuple(
+        compare(one, other, (f"{source.root} ({one.name})" if by == "split" else title(source),
+                             title(against)))
+        for one in units
+        if source.root != against.root or set(one.labels) != set(other.labels)
+    )  # fmt: skip
+    return Report(source, by, tuple(sets), (against, other), comparisons)
+
+
+LAST = ("grey_share", "hash")
+
+
+def _rows(sets: Sequence[MaskSet]) -> Iterator[list[object]]:
+    """Yield a row a mask; what does not exist (NaN) is empty, what is infinite ``inf``."""
+    for one in sets:
+        places = bucket_of(one.stats.hole_ratio)
+        names = (*BY_NAME, "grey_share")
+        columns = [one.stats.table[name].tolist() for name in names]
+        hashes = one.stats.table["hash"].tolist()
+        for label, place, digest, *values in zip(one.labels, places, hashes, *columns, strict=True):
+            shown = ["" if value != value else value for value in values]
+            yield [label.row, label.name, label.split, label.picture, BUCKETS[place],
+                   *shown, digest.decode()]  # fmt: skip
+
+
+def title(source: MaskSource) -> str:
+    """Return what sentences call a source: its path, and the split if it is of one."""
+    splits = {label.split for label in source.labels}
+    only = f" ({splits.pop()})" if len(splits) == 1 and splits != {""} else ""
+    return f"{source.root}{only}"
+
+
+def number(value: float | None, digits: int) -> str:
+    """Return a number for a table; a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _grey(sets: Sequence[MaskSet]) -> dict[str, Any]:
+    """Return how grey mask files are: mean over the files, and the file with most."""
+    shares = np.concatenate([one.stats.column("grey_share") for one in sets])
+    labels = [label for one in sets for label in one.labels]
+    most = int(shares.argmax())
+    return {"mean": float(shares.mean()), "most": float(shares[most]), "file": labels[most].name}
+
+
+def _duplicate_notes(sets: Sequence[MaskSet]) -> list[str]:
+    groups = duplicates(sets)
+    if not groups:
+        return []
+    total = sum(len(group) - 1 for group in groups)
+    several = f"{total} masks are exact duplicates of others, in {len(groups)} groups:"
+    notes = ["1 mask is an exact duplicate of another:" if total == 1 else several]
+    for group in groups[:MOST_GROUPS]:
+        shown = ", ".join(map(str, group[:4])) + (f" and {len(group) - 4} more" * (len(group) > 4))
+        notes.append(f"  equal: {shown}")
+    if len(groups) > MOST_GROUPS:
+        notes.append(f"  and {len(groups) - MOST_GROUPS} more groups (--json lists them all)")
+    return notes
+
+
+def _in_full(name: str, sets: dict[str, MaskSet]) -> Table:
+    rows = []
+    for set_name, one in sets.items():
+        numbers = one.stats.summary_of(name)
+        shown = [number(numbers[column], BY_NAME[name].digits) for column in SHOWN]
+        rows.append((set_name, f"{len(one.stats)}", *shown))
+    return Table(BY_NAME[name].title, ("set", "masks", *SHOWN), tuple(rows))
+
+
+def _medians(sets: dict[str, MaskSet]) -> Table:
+    rows = [
+        (
+            name,
+            *(
+                number(one.stats.summary_of(column)["p50"], BY_NAME[column].digits)
+                for column in BY_MEDIAN
+            ),
+        )
+        for name, one in sets.items()
+    ]
+    columns = tuple(BY_NAME[name].title.removesuffix(" per mask") for name in BY_MEDIAN)
+    return Table("Medians of what else is measured", ("set", *columns), tuple(rows))
+
+
+def _buckets(sets: dict[str, MaskSet]) -> Table:
+    rows = []
+    for name, one in sets.items():
+        cells = [
+            f"{bucket['masks']}"
+            + ("" if bucket["depth_px_p50"] is None else f" ({bucket['depth_px_p50']:.1f})")
+            for bucket in one.stats.buckets()
+        ]
+        rows.append((name, *cells))
+    return Table(
+        "Masks by hole ratio (in brackets their median depth, px)", ("set", *BUCKETS), tuple(rows)
+    )
+
+
+def _counts(sets: dict[str, MaskSet]) -> Table:
+    counted = {name: one.stats.counts() for name, one in sets.items()}
+    columns = ("masks", "touching the border", "all known", "all hole", "duplicates")
+    keys = ("count", "touching_border", "all_known", "all_hole", "duplicates")
+    rows = tuple((name, *(str(one[key]) for key in keys)) for name, one in counted.items())
+    return Table("Masks that stand out", ("set", *columns), rows)
+
+
+def _areas(sets: dict[str, MaskSet]) -> Table:
+    rows = []
+    for name, one in sets.items():
+        areas = one.stats.areas()
+        shown = [number(areas[column], 1 if column == "mean" else 0) for column in AREAS]
+        rows.append((name, str(areas["holes"]), *shown))
+    return Table("Areas of all connected holes (px)", ("set", "holes", *AREAS), tuple(rows))
+
+
+AREAS = ("mean", "p5", "p25", "p50", "p75", "p95", "p100")
+
+
+def _places(sets: dict[str, MaskSet]) -> Table:
+    rows = []
+    for name, one in sets.items():
+        found = one.stats.where()
+        columns = ("mean", "centre", "edge", "corner")
+        shown = (number(found[column] if found else None, 3) for column in columns)
+        rows.append((name, *shown))
+    columns = ("everywhere", "centre", "edge", "corners")
+    return Table("How often a pixel is a hole (share of the masks)", ("set", *columns), tuple(rows))
+
+
+def _distances(comparison: Comparison) -> Table:
+    rows = tuple(
+        (
+            BY_NAME[one.statistic].title,
+            number(one.median, BY_NAME[one.statistic].digits),
+            number(one.against_median, BY_NAME[one.statistic].digits),
+            number(one.distance, 3),
+            number(one.chance, 3),
+            one.verdict,
+        )
+        for one in comparison.distances
+    )
+    columns = ("statistic", "median", "against", "distance", "chance stays below", "verdict")
+    return Table(comparison.heading, columns, rows)
+
+
+def glossary() -> Table:
+    """Return what each statistic means."""
+    rows = tuple((one.name, one.meaning) for one in STATISTICS)
+    return Table("What is measured of each mask", ("name", "meaning"), rows)
