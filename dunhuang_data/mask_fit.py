@@ -29,10 +29,10 @@ from dunhuang_data.types import UInt8Array
 TARGET = 0.1  # Kolmogorov distance
 QUANTILES = 21  # of the hole ratio, at most; from the least to the largest
 GOOD = 0.02  # distance in the search at which it ends
-PER_CANDIDATE, JUDGED, CANDIDATES = 160, 1000, 120
+PER_CANDIDATE, JUDGED, CANDIDATES = 100, 1000, 120
 WORTH_S = 4.0  # seconds of work; below, workers do not start in the time they save
 PATIENCE = 2  # rounds of neighbours without a better one
-FINALISTS, MORE = 6, 3  # candidates that are drawn again, and how many times as many masks
+FINALISTS, MORE = 6, 4  # candidates that are drawn again, and how many times as many masks
 MOST_WALKERS = 100
 BRUSHES = (1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135)
 
