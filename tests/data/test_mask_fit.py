@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from scipy.stats import ks_2samp
 
 from dunhuang_data.errors import MaskError
 from dunhuang_data.mask_bank.importing import read_masks
-from dunhuang_data.mask_fit import TARGET, HoleSizes, MaskFit, fit_walks, hole_sizes, kolmogorov
+from dunhuang_data.mask_fit import (
+    TARGET,
+    DrawJob,
+    HoleSizes,
+    MaskFit,
+    draw_and_measure,
+    fit_walks,
+    hole_sizes,
+    kolmogorov,
+)
 from dunhuang_data.mask_orders import make_mask
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import write_picture
@@ -92,3 +102,41 @@ def test_masks_without_holes_or_without_known_pixels_are_left_out() -> None:
     assert fit == replace(quick_fit(some, 6), all_known=2, all_hole=1)
     with pytest.raises(MaskError, match="Of 2 masks 1 have no hole and 1 no known pixel"):
         fit_walks(HoleSizes(given.hole_ratio[:2], given.radius_px[:2]), (64, 72))
+
+
+def some_walks() -> HoleSizes:
+    recipe = replace(WALK, steps=(500, 500), brush_px=(3, 3))
+    return hole_sizes(make_mask(recipe, index) for index in range(20))
+
+
+@pytest.mark.parametrize(("seed", "searched"), [(5, 6), (2**64 - 1, 0)])
+def test_a_fit_is_judged_on_masks_that_the_search_has_not_seen(
+    monkeypatch: pytest.MonkeyPatch, seed: int, searched: int
+) -> None:
+    seeds: dict[bool, set[int]] = {True: set(), False: set()}
+
+    def noted(job: DrawJob) -> tuple[DrawJob, HoleSizes | None]:
+        seeds[bool(job.ratios)].add(job.recipe.seed)
+        return draw_and_measure(job)
+
+    monkeypatch.setattr("dunhuang_data.mask_fit.draw_and_measure", noted)
+    fit = fit_walks(
+        some_walks(), (64, 72), seed=seed, workers=1, candidates=3, per_candidate=10, judged=20
+    )
+    assert fit.recipe.seed == seed
+    assert seeds == {True: {searched}, False: {seed}}
+
+
+def test_the_order_in_which_workers_finish_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def backwards(function: Any, jobs: Any, workers: int) -> Any:
+        return map(function, list(jobs)[::-1])
+
+    # all candidates are equally good: the first that was asked for is taken
+    monkeypatch.setattr("dunhuang_data.mask_fit._gaps", lambda *_: np.ones(1))
+    fit = quick_fit(some_walks(), 6)
+    monkeypatch.setattr("dunhuang_data.mask_fit.run_jobs", backwards)
+    again = quick_fit(some_walks(), 6)
+    assert again.recipe == fit.recipe
+    assert fit.recipe.brush_px == (1, 1)

@@ -184,6 +184,18 @@ def test_sizes_are_reconciled_only_when_asked(folder: Path) -> None:
     assert np.array_equal(masks.read(1), 1 - large // 255)  # nearest, both ways, undoes itself
 
 
+def test_a_pixel_of_another_size_is_the_one_at_its_centre(tmp_path: Path) -> None:
+    stripes = np.zeros((5, 7), dtype=np.uint8)
+    stripes[[1, 3]] = 255
+    stripes[:, 3] = 255
+    save_picture(tmp_path / "a" / "m.png", stripes)
+    small = read_masks(tmp_path / "a", "known", (2, 3)).read(0)
+    assert small.tolist() == [[1, 1, 1], [1, 1, 1]]  # rows 1 and 3
+    save_picture(tmp_path / "b" / "m.png", 255 - stripes)
+    small = read_masks(tmp_path / "b", "known", (5, 3)).read(0)  # columns 1, 3 and 5
+    assert small.tolist() == [[1, 0, 1], [0, 0, 0], [1, 0, 1], [0, 0, 0], [1, 0, 1]]
+
+
 def test_all_problems_are_told_together(folder: Path) -> None:
     save_picture(folder / "photo.png", draw_picture(23, 38, "photo"))
     (folder / "cut.png").write_bytes((folder / "b.png").read_bytes()[:60])
