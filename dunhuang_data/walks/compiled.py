@@ -21,7 +21,7 @@ from dunhuang_data.walks.steps import STEP_X, STEP_Y, Steps
 LEAST_CELLS = 8
 """Along an axis; where there are fewer, a symbol could be folded twice."""
 
-_ROOM = 8  # around the cells: 4 that a symbol may begin outside (drop), and 3 that it may go on
+_ROOM = 7  # around the cells: 4 that a symbol may begin outside (drop), and 3 that it may go on
 _DROP, _CLIP, _REFLECT, _TORUS = range(4)
 _BORDERS = {"drop": _DROP, "clip": _CLIP, "reflect": _REFLECT, "torus": _TORUS}
 _MIRRORED_Y, _MIRRORED_X = 512, 256  # added to a symbol
@@ -43,19 +43,18 @@ def draw(cells: UInt8Array, steps: Steps, border: str) -> tuple[int, int]:
     Returns
     -------
     end_yx : tuple of int
-        Where the free walk ends.
+        Where the free walk ends, or another position that every rule folds as it does that one.
     """
-    height, width = cells.shape
     rule = _BORDERS[border]
-    offsets, ends = _tables(width + 2 * _ROOM)
-    (tile_y, y), (tile_x, x) = (
-        _tile(position, side, rule)
+    offsets, ends = _tables(cells.shape[1] + 2 * _ROOM)
+    (y, turned_y), (x, turned_x) = (
+        _cell(position, side, rule)
         for position, side in zip(steps.start_yx, cells.shape, strict=True)
     )
-    y, x, tile_y, tile_x = _walk(
-        cells, steps.symbols, steps.count, rule, y, x, tile_y, tile_x, offsets, ends
-    )
-    end_y, end_x = _free(tile_y, y, height, rule), _free(tile_x, x, width, rule)
+    mirrored = turned_y * _MIRRORED_Y + turned_x * _MIRRORED_X
+    y, x, mirrored = _walk(cells, steps.symbols, steps.count, rule, y, x, mirrored, offsets, ends)
+    end_y = _position(y, cells.shape[0], rule, bool(mirrored & _MIRRORED_Y))
+    end_x = _position(x, cells.shape[1], rule, bool(mirrored & _MIRRORED_X))
     whole, rest = divmod(steps.count, 4)
     if rest:
         more_y, more_x = _displacements()[steps.symbols[whole], rest - 1].tolist()
@@ -63,23 +62,20 @@ def draw(cells: UInt8Array, steps: Steps, border: str) -> tuple[int, int]:
     return end_y, end_x
 
 
-def _tile(position: int, side: int, rule: int) -> tuple[int, int]:
-    """Return which tile of the fold a position lies on, and the cell it falls on."""
+def _cell(position: int, side: int, rule: int) -> tuple[int, bool]:
+    """Return the cell that a position of the free walk falls on, and whether mirrored."""
     if rule == _DROP:
-        return 0, position
-    length = side - 1 if rule == _REFLECT else side
-    tile, cell = divmod(position, length)
-    mirrored = rule != _TORUS and tile % 2 == 1
-    return tile, side - 1 - cell if mirrored else cell
+        return position, False
+    if rule == _TORUS:
+        return position % side, False
+    turn = 2 * side - 1 - (rule == _REFLECT)  # what a position and its mirror image add up to
+    position %= 2 * (side - (rule == _REFLECT))
+    return (position, False) if position < side else (turn - position, True)
 
 
-def _free(tile: int, cell: int, side: int, rule: int) -> int:
-    """Return the position that lies on a tile and falls on a cell."""
-    if rule == _DROP:
-        return cell
-    length = side - 1 if rule == _REFLECT else side
-    mirrored = rule != _TORUS and tile % 2 == 1
-    return tile * length + (side - 1 - cell if mirrored else cell)
+def _position(cell: int, side: int, rule: int, mirrored: bool) -> int:
+    """Return a position of the free walk that falls on a cell."""
+    return 2 * side - 1 - (rule == _REFLECT) - cell if mirrored else cell
 
 
 @lru_cache(maxsize=1)
@@ -114,26 +110,23 @@ def _walk_in_python(
     rule: int,
     first_y: int,
     first_x: int,
-    tile_y: int,
-    tile_x: int,
+    first_mirrored: int,
     offsets: Any,
     ends: Any,
-) -> tuple[Any, Any, int, int]:
+) -> tuple[Any, Any, Any]:
     height, width = _U(cells.shape[0]), _U(cells.shape[1])
-    room, reach, four, one, two = _U(_ROOM), _U(_ROOM), _U(4), _U(1), _U(2)
+    room, four, one, two = _U(_ROOM), _U(4), _U(1), _U(2)
     negative = _U(2**63)  # and above: a position below 0
     stride = width + room + room
     canvas = np.zeros((height + room + room) * stride, dtype=np.uint8)
     y, x = _U(first_y), _U(first_x)
-    mirrored = _U(0)
-    if rule in (_CLIP, _REFLECT):
-        mirrored = _U((tile_y & 1) * _MIRRORED_Y + (tile_x & 1) * _MIRRORED_X)
+    mirrored = _U(first_mirrored)
     low_edge = _U(0) if rule == _REFLECT else one  # the mirror is on a cell, or between two
     place = (y + room) * stride + x + room
     for number in range(steps // 4):
         symbol = _U(symbols[number]) | mirrored
         row = symbol * four
-        if rule != _DROP or (y + four < height + reach and x + four < width + reach):
+        if rule != _DROP or (y + four < height + room and x + four < width + room):
             canvas[place] = 1
             canvas[place + offsets[row]] = 1
             canvas[place + offsets[row + one]] = 1
@@ -143,27 +136,21 @@ def _walk_in_python(
         x += ends[symbol * two + one]
         if rule != _DROP and (y >= height or x >= width):
             if y >= height:
-                low = y >= negative
-                step = -1 if low else 1
+                below = y >= negative
                 if rule == _TORUS:
-                    y = y + height if low else y - height
-                    tile_y += step
+                    y = y + height if below else y - height
                 else:
-                    tile_y += -step if mirrored & _U(_MIRRORED_Y) else step
-                    y = _U(0) - low_edge - y if low else two * height - two + low_edge - y
+                    y = _U(0) - low_edge - y if below else two * height - two + low_edge - y
                     mirrored ^= _U(_MIRRORED_Y)
             if x >= width:
-                low = x >= negative
-                step = -1 if low else 1
+                below = x >= negative
                 if rule == _TORUS:
-                    x = x + width if low else x - width
-                    tile_x += step
+                    x = x + width if below else x - width
                 else:
-                    tile_x += -step if mirrored & _U(_MIRRORED_X) else step
-                    x = _U(0) - low_edge - x if low else two * width - two + low_edge - x
+                    x = _U(0) - low_edge - x if below else two * width - two + low_edge - x
                     mirrored ^= _U(_MIRRORED_X)
             place = (y + room) * stride + x + room
-    if rule != _DROP or (y + four < height + reach and x + four < width + reach):
+    if rule != _DROP or (y + four < height + room and x + four < width + room):
         canvas[place] = 1
         for part in range(steps % 4):
             row = (_U(symbols[steps // 4]) | mirrored) * four
@@ -173,7 +160,7 @@ def _walk_in_python(
         begin = (_U(at_y) + room) * stride + room
         for at_x in range(cells.shape[1]):
             cells[at_y, at_x] |= canvas[begin + _U(at_x)]
-    return np.int64(y), np.int64(x), tile_y, tile_x
+    return np.int64(y), np.int64(x), np.int64(mirrored)
 
 
 def _fold_room_in_python(canvas: Any, rule: int) -> None:

@@ -21,7 +21,9 @@ from dunhuang_data.walks import (
     walk_to_order,
 )
 from dunhuang_data.walks.drawing import STEPS_PER_CELL
-from walk_oracle import first_pixels, pixel_times
+from dunhuang_data.walks.rules import draw_start
+from dunhuang_data.walks.steps import Walker
+from walk_oracle import first_pixels, pixel_times, sites
 
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 5), (3, 3), (8, 8), (8, 23), (19, 9), (33, 14))
 STEPS = (0, 1, 3, 4, 5, 31, 32, 33, 126, 700)
@@ -104,6 +106,41 @@ def test_long_walks_fold_many_times(name: str, border: str) -> None:
         for steps in (2_000, 30_001):
             valid = random_walk((8, 11), steps, rng_for(4, "mask"), WalkRule(border))
             assert np.array_equal(valid, times > steps)
+
+
+@both
+@pytest.mark.parametrize("border", BORDERS)
+def test_every_symbol_ended_after_any_step(
+    name: str, border: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All 256 ways to make four steps, from a corner, after four, ended after 0 to 4 of them."""
+    rule = WalkRule(border, "uniform")
+    monkeypatch.setattr("dunhuang_data.walks.rules.draw_below", lambda rng, bound: bound - 1)
+    with loop(name):
+        for symbol in range(0, 256):
+            words = np.array([0b01010101 + (symbol << 8)], dtype=np.uint64)
+            for place in ("dunhuang_data.walks.steps.raw_words", "walk_oracle.raw_words"):
+                monkeypatch.setattr(place, lambda rng, count, words=words: words[:count])
+            for steps in range(4, 9):
+                times = pixel_times((8, 10), steps, rng_for(0, "mask"), rule)
+                valid = random_walk((8, 10), steps, rng_for(0, "mask"), rule)
+                assert np.array_equal(valid, times == NEVER), (symbol, steps)
+
+
+@both
+@pytest.mark.parametrize("border", BORDERS)
+def test_a_walker_stands_where_it_went(name: str, border: str) -> None:
+    rule = WalkRule(border, "border")
+    with loop(name):
+        for steps in range(70):
+            rng = rng_for(steps, "mask")
+            walker = Walker(rng, draw_start((8, 13), rule.start, rng))
+            drawing._visit(np.zeros((8, 13), dtype=np.uint8), walker, steps, border)
+            here = np.zeros((8, 13), dtype=np.uint8)
+            drawing._visit(here, walker, 0, border)
+            last = sites(rng_for(steps, "mask"), rule, (8, 13), steps)[-1]
+            expected = [] if last is None else [list(last)]
+            assert np.argwhere(here).tolist() == expected
 
 
 def test_a_walk_that_strays_far_gets_a_wider_canvas(monkeypatch: pytest.MonkeyPatch) -> None:
