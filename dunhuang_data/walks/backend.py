@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-WORTH_COMPILING = {"steps": 30_000, "order": 4_000}
+WORTH_COMPILING = {"steps": 20_000, "order": 6_000}
 """Masks of 50,000 steps, or to order, that a process must draw until compiling has paid."""
 
 compiled: Any = None
