@@ -43,7 +43,8 @@ def draw(cells: UInt8Array, steps: Steps, border: str) -> tuple[int, int]:
     Returns
     -------
     end_yx : tuple of int
-        Where the free walk ends, or another position that every rule folds as it does that one.
+        Where the free walk ends, or a position that the rule folds onto the same cell, turned the
+        same way.
     """
     rule = _BORDERS[border]
     offsets, ends = _tables(cells.shape[1] + 2 * _ROOM)
