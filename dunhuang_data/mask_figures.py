@@ -163,7 +163,7 @@ def comparison_figure(comparison: Comparison, one: MaskSet, other: MaskSet) -> "
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(15, 8), layout="constrained")
+    figure = Figure(figsize=(12, 7.4), layout="constrained")
     axes = figure.subplots(2, 3)
     for axis, name, distance in zip(axes.flat, COMPARED, comparison.distances, strict=True):
         for stats, color, style in ((one.stats, BLUE, SOLID), (other.stats, VERMILION, DASHED)):

@@ -1,5 +1,8 @@
 """Statistics against masks small enough to count by eye, and against SciPy."""
 
+from math import fsum
+
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -97,6 +100,23 @@ def test_it_agrees_with_scipy(shape_hw: tuple[int, int], share: float) -> None:
         areas = np.repeat(stats.areas_px, stats.area_counts).tolist()
         assert areas == sorted(np.bincount(labels[hole])[1:].tolist())
         assert known[0, 0] == 1
+
+
+def test_distances_are_exact_whatever_opencv_does_with_its_threads() -> None:
+    masks = [random_walk((200, 256), 40_000, rng_for(4, "mask", index)) for index in range(8)]
+    before = cv2.getNumThreads()
+    tables = []
+    try:
+        for threads in (1, 4):
+            cv2.setNumThreads(threads)
+            tables.append(measure_masks(masks).table)
+    finally:
+        cv2.setNumThreads(before)
+    assert tables[0].tobytes() == tables[1].tobytes()
+    for valid, row in zip(masks, tables[0], strict=True):
+        distance = ndimage.distance_transform_edt(valid == 0)[valid == 0]
+        assert row["depth_px"] == pytest.approx(fsum(distance) / len(distance), rel=1e-14)
+        assert row["radius_px"] == distance.max()
 
 
 def test_what_lies_far_from_the_holes_changes_nothing() -> None:
