@@ -91,7 +91,7 @@ def depth_and_radius(valid: UInt8Array) -> tuple[float, float]:
 
     Notes
     -----
-    The last bits of OpenCV's distances depend on how many threads it runs (seen with OpenCV 5.0). The
+    The last bits of OpenCV's distances depend on how many threads it runs (seen with 5.0). The
     squares of all distances are whole numbers, so rounding those makes them exact, for float32
     distances up to some 1,000 px; and their roots are added without rounding in between.
     """
