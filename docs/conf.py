@@ -41,8 +41,10 @@ html_show_sphinx = False
 html_show_copyright = False
 
 sys.path.insert(0, str(Path(__file__).parent))
+import families_figure  # noqa: E402
 import spread_figure  # noqa: E402
 
+families_figure.draw(Path(__file__).with_name("images") / "families.png")
 spread_figure.draw(Path(__file__).with_name("images") / "spread.png")
 
 page = Path(__file__).with_name("commands.md").read_text(encoding="utf-8")

@@ -9,22 +9,18 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from dunhuang_data.atomic import (
     Progress,
     explained,
-    locked,
     no_progress,
-    refuse_existing,
-    replace_folder,
     write_bytes,
-    write_json,
 )
-from dunhuang_data.errors import EnvironmentProblem, MaskError, OutputExistsError
+from dunhuang_data.errors import EnvironmentProblem, MaskError
 from dunhuang_data.executors import run_jobs
+from dunhuang_data.growth import Growth, growing, sweep_partial
 from dunhuang_data.manifest import (
     CONTENTS,
     MARKER,
@@ -39,7 +35,7 @@ from dunhuang_data.mask_bank import MaskBank
 from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, patch_row, write_plan
 from dunhuang_data.recipe import BuildRecipe
-from dunhuang_data.shard_jobs import ENCODERS, STATE, ShardJob, found_whole, make_shard, shard_jobs
+from dunhuang_data.shard_jobs import ENCODERS, ShardJob, found_whole, make_shard, shard_jobs
 from dunhuang_data.types import SPLITS
 
 BUILD_MARKER = "build.json"
@@ -85,38 +81,23 @@ def build_dataset(
         If something cannot be written. Shards that are whole are kept.
     """
     check_bank_fits(plan, bank)
-    inputs = [bank.root, *plan.inputs()]
-    refuse_existing(out, CONTENTS, overwrite, inputs)
-    build_id = _build_id(plan, bank, recipe)
-    final = out.resolve()
-    building = final.with_name(f"{final.name}.building")
-    _start_or_continue(building, build_id, overwrite)
-    with locked(building, "building"), _gone_if_empty(building):
+    growth = Growth(
+        out,
+        CONTENTS,
+        started=BUILD_MARKER,
+        build_id=_build_id(plan, bank, recipe),
+        what="build",
+        made_of="plan, bank or recipe",
+        doing="building",
+        inputs=(bank.root, *plan.inputs()),
+        overwrite=overwrite,
+    )
+    with growing(growth) as building:
         if not (building / MARKER).is_file():
             jobs = shard_jobs(plan, bank, recipe, building)
             shards = _pour(jobs, building, workers, scheduler, progress)
-            _finish(building, plan, recipe, build_id, shards)
-        with explained(out):
-            shutil.rmtree(building / STATE, ignore_errors=True)
-            refuse_existing(out, CONTENTS, overwrite, inputs)
-            replace_folder(building, final)
-            (final / BUILD_MARKER).unlink()
+            _finish(building, plan, recipe, growth.build_id, shards)
     return read_manifest(out)
-
-
-@contextmanager
-def _gone_if_empty(building: Path) -> Iterator[None]:
-    """If nothing comes of a build, not even one whole shard, leave no folder either."""
-    try:
-        yield
-    except BaseException:
-        if (
-            building.exists()
-            and not (building / STATE).exists()
-            and not (building / MARKER).exists()
-        ):
-            shutil.rmtree(building, ignore_errors=True)
-        raise
 
 
 def _pour(
@@ -186,36 +167,6 @@ def _check_arrived(shard: Shard, building: Path) -> None:
             )
 
 
-def _start_or_continue(building: Path, build_id: str, overwrite: bool) -> None:
-    """Make the folder of this build, unless an earlier run of the same one left it."""
-    marker = building / BUILD_MARKER
-    if building.exists() and any(".partial-" not in path.name for path in building.iterdir()):
-        found = _id_of(marker)
-        if found is None:
-            raise OutputExistsError(
-                f"{building} is in the way and is no interrupted build. Move it, or choose another "
-                "-o."
-            )
-        if found == build_id:
-            return
-        if not overwrite:
-            raise OutputExistsError(
-                f"{building} is an interrupted build of another plan, bank or recipe. Run that one "
-                "again to finish it, or give --overwrite to drop it."
-            )
-        with locked(building, "building"), explained(building):
-            for path in sorted(building.iterdir(), key=lambda path: path == marker):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()  # the marker last
-    write_json(marker, {"build_id": build_id})
-
-
-def _id_of(marker: Path) -> str | None:
-    try:
-        return str(json.loads(marker.read_text(encoding="utf-8"))["build_id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _finish(
     building: Path,
     plan: PatchPlan,
@@ -234,8 +185,7 @@ def _finish(
         write_bytes(building / path, data)
     with explained(building):
         shutil.rmtree(building / "plan", ignore_errors=True)
-        for leftover in list(building.rglob(".*.partial-*")):
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+    sweep_partial(building)
     here = Path()
     moved = replace(plan, pictures_root=here, damage_root=plan.damage_root and here)
     write_plan(moved, building / "plan")

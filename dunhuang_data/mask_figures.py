@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dunhuang_data.mask_recipe import BUCKET_EDGES
 from dunhuang_data.mask_stats.comparison import COMPARED, Comparison
-from dunhuang_data.mask_stats.records import BUCKET_EDGES, BY_NAME
+from dunhuang_data.mask_stats.records import BY_NAME
 from dunhuang_data.mask_stats.sets import MaskSet
 from dunhuang_data.mask_stats.summary import RATIO_BINS, MaskStats
 

@@ -9,7 +9,8 @@ from typing import Any
 from dunhuang_data.errors import UsageProblem
 
 
-def _refuse_unless(condition: bool, sentence: str) -> None:
+def refuse_unless(condition: bool, sentence: str) -> None:
+    """Raise a `UsageProblem` with this sentence unless the condition holds."""
     if not condition:
         raise UsageProblem(sentence)
 
@@ -45,23 +46,25 @@ class ReadingRecipe:
     trust_size: bool = False
 
     def __post_init__(self) -> None:
-        _refuse_unless(
+        refuse_unless(
             0 <= self.white_level <= 65535,
             f"--white-level is {self.white_level}; expected 1 to 65535.",
         )
-        _refuse_unless(self.page >= 0, f"--page is {self.page}; pages are counted from 1.")
+        refuse_unless(self.page >= 0, f"--page is {self.page}; pages are counted from 1.")
         numbers = ",".join(map(str, self.channels))
-        _refuse_unless(
+        refuse_unless(
             len(self.channels) in (0, 1, 3) and min(self.channels, default=1) >= 1,
             f"--channels is {numbers}; expected three (red,green,blue) or one (grey), from 1.",
         )
-        _refuse_unless(
+        refuse_unless(
             self.bilevel in ("", "grey"), f"--bilevel is {self.bilevel!r}; expected grey."
         )
 
 
 METHODS = ("max-distance", "poisson", "grid", "random")
 SMALL = ("fail", "skip", "pad", "upscale")
+BORDERS = ("drop", "clip", "reflect", "torus")
+STARTS = ("box", "uniform", "center", "border")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +126,11 @@ class PlanRecipe:
     reading: ReadingRecipe = field(default_factory=ReadingRecipe)
 
     def __post_init__(self) -> None:
-        _refuse_unless(self.patch_size >= 1, f"--size is {self.patch_size}; at least 1 px.")
-        _refuse_unless(self.per_picture >= 1, f"--per-picture is {self.per_picture}; at least 1.")
-        _refuse_unless(self.total >= 0, f"--total is {self.total}; at least 1, or 0 for none.")
-        _refuse_unless(self.variants >= 1, f"--variants is {self.variants}; at least 1.")
-        _refuse_unless(
+        refuse_unless(self.patch_size >= 1, f"--size is {self.patch_size}; at least 1 px.")
+        refuse_unless(self.per_picture >= 1, f"--per-picture is {self.per_picture}; at least 1.")
+        refuse_unless(self.total >= 0, f"--total is {self.total}; at least 1, or 0 for none.")
+        refuse_unless(self.variants >= 1, f"--variants is {self.variants}; at least 1.")
+        refuse_unless(
             0.01 <= self.scale <= 16, f"--scale is {self.scale}; expected 0.01 to 16, 1 = as it is."
         )
         for name, value, choices in (
@@ -137,9 +140,9 @@ class PlanRecipe:
             ("--damage-is", self.damage_is, ("", "white", "black")),
         ):
             listed = ", ".join(filter(None, choices))
-            _refuse_unless(value in choices, f"{name} is {value!r}; expected one of {listed}.")
-        _refuse_unless(self.min_detail >= 0, f"--min-detail is {self.min_detail}; at least 0.")
-        _refuse_unless(
+            refuse_unless(value in choices, f"{name} is {value!r}; expected one of {listed}.")
+        refuse_unless(self.min_detail >= 0, f"--min-detail is {self.min_detail}; at least 0.")
+        refuse_unless(
             len(self.split) == 3 and min(self.split) >= 0 and abs(sum(self.split) - 1) < 1e-6,
             f"--split is {','.join(f'{share:g}' for share in self.split)}; expected three shares "
             "(train,val,test) that add up to 1, such as 0.8,0.1,0.1.",
@@ -149,41 +152,11 @@ class PlanRecipe:
             ("--turn", self.turn_probability),
             ("--max-damage", self.max_damage),
         ):
-            _refuse_unless(0 <= share <= 1, f"{name} is {share}; expected a number in [0, 1].")
-        _refuse_unless(
+            refuse_unless(0 <= share <= 1, f"{name} is {share}; expected a number in [0, 1].")
+        refuse_unless(
             0 <= self.max_angle_deg <= 180,
             f"--max-angle is {self.max_angle_deg}; expected 0 to 180 degrees.",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class MaskRecipe:
-    """Settings of ``make-masks``: one random walk of ``steps`` steps per mask.
-
-    Attributes
-    ----------
-    shape_hw : tuple of int
-        Height and width of a mask in pixels.
-    steps : int
-        Steps of the walk; it visits ``steps + 1`` cells, the start among them.
-    count : int
-        Masks in the bank.
-    seed : int
-        Mask i is a function of (seed, i) and the settings above alone.
-    """
-
-    shape_hw: tuple[int, int] = (256, 256)
-    steps: int = 50_000
-    count: int = 10_000
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        height, width = self.shape_hw
-        _refuse_unless(min(self.shape_hw) >= 1, f"--size is {height}x{width}; at least 1x1 px.")
-        _refuse_unless(
-            0 <= self.steps < 2**30, f"--steps is {self.steps}; expected 0 to 2**30 - 1."
-        )
-        _refuse_unless(self.count >= 1, f"--count is {self.count}; at least 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +175,10 @@ class BuildRecipe:
     shard_size: int = 500
 
     def __post_init__(self) -> None:
-        _refuse_unless(
+        refuse_unless(
             self.format in ("zarr", "hdf5"), f"--format is {self.format!r}; zarr or hdf5."
         )
-        _refuse_unless(self.shard_size >= 1, f"--shard-size is {self.shard_size}; at least 1.")
+        refuse_unless(self.shard_size >= 1, f"--shard-size is {self.shard_size}; at least 1.")
 
 
 def recipe_from_json(kind: type, document: dict[str, Any]) -> Any:

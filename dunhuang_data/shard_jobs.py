@@ -16,6 +16,7 @@ import numpy as np
 
 from dunhuang_data import format_hdf5, format_zarr
 from dunhuang_data.atomic import write_bytes, write_json
+from dunhuang_data.growth import STATE
 from dunhuang_data.manifest import Shard, StoredFile, shard_from_json
 from dunhuang_data.mask_bank import MaskBank, open_bank
 from dunhuang_data.pictures import sha256_of_file
@@ -25,7 +26,6 @@ from dunhuang_data.replay import open_planned
 from dunhuang_data.shards import content_sha256, stored_arrays
 from dunhuang_data.types import PatchSpec, Picture, Samples, Split
 
-STATE = "state"  # folder of the records; gone when the dataset is whole
 ENCODERS: dict[str, ModuleType] = {"zarr": format_zarr, "hdf5": format_hdf5}
 
 

@@ -9,8 +9,9 @@ from hypothesis import settings
 from drawings import SIZE, TINY_PLAN, write_pictures
 from dunhuang_data.build import build_dataset
 from dunhuang_data.mask_bank import open_bank, write_bank
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.plan import make_plan, write_plan
-from dunhuang_data.recipe import BuildRecipe, MaskRecipe
+from dunhuang_data.recipe import BuildRecipe
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
@@ -36,7 +37,7 @@ def plan_root(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bank_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bank of 48 masks of 32 px."""
     out = tmp_path_factory.mktemp("bank") / "masks"
-    write_bank(MaskRecipe(shape_hw=(SIZE, SIZE), steps=400, count=48, seed=5), out)
+    write_bank(MaskRecipe(shape_hw=(SIZE, SIZE), steps=(400, 400), count=48, seed=5), out)
     return out
 
 

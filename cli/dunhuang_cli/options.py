@@ -5,7 +5,7 @@ then the default.
 """
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 ORIGINS = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment", "DEFAULT_MAP": "--config"}
+FROM_PRESET = "dunhuang_cli.from_preset"  # in a context's meta: options that a preset settled
 FILE = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
@@ -56,7 +57,9 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
             raise click.BadParameter(
                 f"{path}: {key} is {value!r}; expected a whole number", ctx, parameter
             )
-    ctx.default_map = {str(known[key].name): value for key, value in values.items()}
+    own = {str(known[key].name): value for key, value in values.items()}
+    ctx.default_map = {**(ctx.default_map or {}), **own}
+    ctx.meta[FROM_PRESET] = ctx.meta.get(FROM_PRESET, set()) - set(own)
 
 
 def _tables() -> set[str]:
@@ -94,7 +97,9 @@ def resolved_toml(ctx: click.Context) -> str:
         source = ctx.get_parameter_source(str(parameter.name))
         if value is not None and _key(parameter) not in ("json", "dry-run", "overwrite", "resume"):
             origin = ORIGINS.get(source.name if source else "", "default")
-            shown = _toml_value(value, "x" if isinstance(parameter.type, ShapeType) else ",")
+            if origin == "--config" and parameter.name in ctx.meta.get(FROM_PRESET, ()):
+                origin = "--preset"
+            shown = _toml_value(value, getattr(parameter.type, "separator", ","))
             lines.append(f"{_key(parameter)} = {shown}  # {origin}")
     return "\n".join(lines) + "\n"
 
@@ -104,10 +109,7 @@ def _toml_value(value: Any, separator: str) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return repr(value)
-    if isinstance(value, tuple | list):
-        text = separator.join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
-    else:
-        text = str(value)
+    text = separator.join(map(str, value)) if isinstance(value, tuple | list) else str(value)
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
@@ -196,6 +198,7 @@ class ShapeType(click.ParamType[tuple[int, int]]):
     """``256`` or ``HEIGHTxWIDTH``."""
 
     name = "N|HxW"
+    separator = "x"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -210,6 +213,58 @@ class ShapeType(click.ParamType[tuple[int, int]]):
         if len(sides) not in (1, 2) or min(sides) < 1:
             self.fail(f"{value!r} is no size; write 256 or 400x600 (height x width)", param, ctx)
         return sides[0], sides[-1]
+
+
+class NumbersType(click.ParamType[tuple[Any, ...]]):
+    """Numbers with colons between them: ``5``, ``LOW:HIGH``, or more where the recipe takes more.
+
+    Parameters
+    ----------
+    kind : {int, float}
+    most : int, optional
+        As many numbers as there may be; with 2, one number stands for both.
+    """
+
+    name = "LOW[:HIGH]"
+    separator = ":"
+
+    def __init__(self, kind: type[int] | type[float], most: int | None = 2) -> None:
+        self._kind, self._most = kind, most
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Any, ...]:
+        """Return the numbers; the recipe checks their order and range."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(self._kind(one) for one in str(value).split(":"))
+        except ValueError:
+            numbers = ()
+        if not numbers or len(numbers) > (self._most or len(numbers)):
+            what = "whole numbers" if self._kind is int else "numbers"
+            self.fail(f"{value!r} is no range of {what}; write 5 or 5:20", param, ctx)
+        return 2 * numbers if self._most == 2 and len(numbers) == 1 else numbers
+
+
+def preset_option(presets: Mapping[str, Mapping[str, Any]]) -> Callable[[Function], Function]:
+    """Return ``--preset``: a named set of values that stand in for the defaults."""
+
+    def take(ctx: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+        if name is None or ctx.resilient_parsing:
+            return
+        given = ctx.default_map or {}
+        ctx.default_map = {**presets[name], **given}
+        ctx.meta[FROM_PRESET] = set(presets[name]) - set(given)
+
+    return click.option(
+        "--preset",
+        type=click.Choice(list(presets)),
+        is_eager=True,
+        expose_value=False,
+        callback=take,
+        help="Named values in place of the defaults; options given beside it count.",
+    )
 
 
 class SharesType(click.ParamType[tuple[float, float, float]]):

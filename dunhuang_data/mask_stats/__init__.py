@@ -7,7 +7,7 @@ limits are held against what was measured (`read_gate`, `failures`).
 from dunhuang_data.mask_stats.comparison import Comparison, compare, kolmogorov_distance
 from dunhuang_data.mask_stats.gates import Gate, failures, limitable, raise_failed, read_gate
 from dunhuang_data.mask_stats.measuring import depth_and_radius, measure_mask, measure_masks
-from dunhuang_data.mask_stats.records import BUCKET_EDGES, BUCKETS, STATISTICS, RowLabel
+from dunhuang_data.mask_stats.records import BUCKETS, STATISTICS, RowLabel
 from dunhuang_data.mask_stats.report import Report, Table, glossary, make_report, title
 from dunhuang_data.mask_stats.sets import (
     By,
@@ -22,7 +22,6 @@ from dunhuang_data.mask_stats.summary import QUANTILES, MaskStats
 
 __all__ = [
     "BUCKETS",
-    "BUCKET_EDGES",
     "QUANTILES",
     "STATISTICS",
     "By",

@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-BUCKET_EDGES = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-"""Hole-ratio buckets of Liu et al. 2018 (ECCV, arXiv:1804.07723), upper edge included."""
+from dunhuang_data.mask_recipe import BUCKET_EDGES
 
 BUCKETS = (
     f"up to {BUCKET_EDGES[0]:g}",

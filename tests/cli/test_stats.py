@@ -11,8 +11,8 @@ import pytest
 
 from drawings import save_picture
 from dunhuang_data.mask_bank import write_bank
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.mask_stats import STATISTICS
-from dunhuang_data.recipe import MaskRecipe
 
 Invoke = Callable[..., Any]
 
@@ -26,7 +26,7 @@ def stats(invoke: Invoke) -> Invoke:
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A bank of short walks, of the size of the tiny dataset."""
-    write_bank(MaskRecipe(shape_hw=(32, 32), steps=25, count=40, seed=9), tmp_path / "small")
+    write_bank(MaskRecipe(shape_hw=(32, 32), steps=(25, 25), count=40, seed=9), tmp_path / "small")
     return tmp_path / "small"
 
 

@@ -29,11 +29,12 @@ from dunhuang_data.errors import (
 )
 from dunhuang_data.manifest import DatasetManifest, read_manifest
 from dunhuang_data.mask_bank import MaskBank, open_bank, write_bank
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import read_picture
 from dunhuang_data.plan import PatchPlan, make_plan, read_plan
 from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
-from dunhuang_data.recipe import BuildRecipe, MaskRecipe
+from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.render import ArrayPicture, render_patch
 from dunhuang_data.shard_jobs import make_shard
 from dunhuang_data.types import SPLITS
@@ -211,7 +212,7 @@ def test_killed_just_before_the_last_rename_it_only_renames(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("dunhuang_data.build.replace_folder", killed)
+        patch.setattr("dunhuang_data.growth.replace_folder", killed)
         with pytest.raises(KeyboardInterrupt):
             build_dataset(plan, bank, out, recipe)
     made: list[int] = []
@@ -269,10 +270,10 @@ def test_a_folder_of_other_things_is_never_replaced(
 
 
 def test_a_bank_that_does_not_fit_is_a_sentence(plan: PatchPlan, tmp_path: Path) -> None:
-    write_bank(MaskRecipe((SIZE, SIZE), 10, 20), tmp_path / "few")
+    write_bank(MaskRecipe((SIZE, SIZE), (10, 10), 20), tmp_path / "few")
     with pytest.raises(MaskError, match=r"has 20 masks for 48 patches.*--count 48"):
         build_dataset(plan, open_bank(tmp_path / "few"), tmp_path / "out", BuildRecipe())
-    write_bank(MaskRecipe((SIZE, SIZE + 8), 10, 48), tmp_path / "wide")
+    write_bank(MaskRecipe((SIZE, SIZE + 8), (10, 10), 48), tmp_path / "wide")
     with pytest.raises(MaskError, match=r"are 32 x 40 px, the patches 32 x 32 px.*--size 32"):
         build_dataset(plan, open_bank(tmp_path / "wide"), tmp_path / "out", BuildRecipe())
 

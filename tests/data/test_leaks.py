@@ -19,8 +19,9 @@ from dunhuang_data.leaks.hashes import BITS, NEAR, hash_distances, perceptual_ha
 from dunhuang_data.leaks.keypoints import PointIndex, find_key_points
 from dunhuang_data.leaks.matching import KnownViews
 from dunhuang_data.mask_bank import open_bank, write_bank
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.plan import Patches, PatchPlan, make_plan, read_plan, write_plan
-from dunhuang_data.recipe import BuildRecipe, MaskRecipe, PlanRecipe
+from dunhuang_data.recipe import BuildRecipe, PlanRecipe
 from dunhuang_data.splits import split_of
 from dunhuang_data.types import Augmentation, PatchSpec, Picture, Split, UInt8Array
 
@@ -362,7 +363,9 @@ def test_few_points_at_once_find_the_same(walls: Path, monkeypatch: pytest.Monke
 def test_a_dataset_is_searched_without_its_pictures(walls: Path, tmp_path: Path) -> None:
     pair = plant(walls, resized(np.ascontiguousarray(CROP), 0.9))
     plan = make_plan([walls], replace(RECIPE, patch_size=128, per_picture=12))
-    write_bank(MaskRecipe(shape_hw=(128, 128), steps=400, count=72, seed=5), tmp_path / "bank")
+    write_bank(
+        MaskRecipe(shape_hw=(128, 128), steps=(400, 400), count=72, seed=5), tmp_path / "bank"
+    )
     out = tmp_path / "shards"
     build_dataset(plan, open_bank(tmp_path / "bank"), out, BuildRecipe("hdf5"))
     for picture in walls.iterdir():

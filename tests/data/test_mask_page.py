@@ -10,9 +10,9 @@ import pytest
 
 from dunhuang_data.mask_bank import write_bank
 from dunhuang_data.mask_page import page, write_page
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.mask_stats import Report, make_report, measure_source, open_source
 from dunhuang_data.pictures import read_picture
-from dunhuang_data.recipe import MaskRecipe
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                 None)  # fmt: skip
@@ -23,7 +23,9 @@ BLUE = (0, 114, 178)  # of the figures
 def report(tmp_path: Path) -> Report:
     sources = []
     for name, steps in (("<b>&train", 900), ("judged", 90)):
-        write_bank(MaskRecipe(shape_hw=(40, 64), steps=steps, count=40, seed=2), tmp_path / name)
+        write_bank(
+            MaskRecipe(shape_hw=(40, 64), steps=(steps, steps), count=40, seed=2), tmp_path / name
+        )
         sources.append(open_source(tmp_path / name))
     one, other = sources
     return make_report(one, "all", measure_source(one), other, measure_source(other))

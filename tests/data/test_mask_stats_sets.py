@@ -10,6 +10,7 @@ import pytest
 from drawings import save_picture
 from dunhuang_data.errors import DataProblem, DatasetError, MaskError, UsageProblem
 from dunhuang_data.mask_bank import open_bank, write_bank
+from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.mask_stats import (
     duplicates,
     measure_masks,
@@ -22,13 +23,12 @@ from dunhuang_data.mask_stats import (
 from dunhuang_data.mask_stats import sets as sets_module
 from dunhuang_data.plan import read_plan
 from dunhuang_data.reader import DatasetReader
-from dunhuang_data.recipe import MaskRecipe
 from dunhuang_data.types import SPLITS
 
 
 @pytest.fixture
 def bank(tmp_path: Path) -> Path:
-    write_bank(MaskRecipe(shape_hw=(21, 34), steps=150, count=23, seed=2), tmp_path / "bank")
+    write_bank(MaskRecipe(shape_hw=(21, 34), steps=(150, 150), count=23, seed=2), tmp_path / "bank")
     return tmp_path / "bank"
 
 

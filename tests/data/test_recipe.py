@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 
 from dunhuang_data.errors import UsageProblem
-from dunhuang_data.recipe import METHODS, BuildRecipe, MaskRecipe, PlanRecipe, recipe_from_json
+from dunhuang_data.mask_recipe import MaskRecipe
+from dunhuang_data.recipe import METHODS, BuildRecipe, PlanRecipe, recipe_from_json
 
 
 def test_the_defaults_are_the_seeds() -> None:
     plan, masks = PlanRecipe(), MaskRecipe()
     assert (plan.patch_size, plan.per_picture) == (256, 25)
     assert (plan.flip_probability, plan.turn_probability, plan.max_angle_deg) == (0.5, 0.5, 30.0)
-    assert (masks.steps, masks.shape_hw) == (50_000, (256, 256))
+    assert (masks.steps, masks.shape_hw) == ((50_000, 50_000), (256, 256))
 
 
 @pytest.mark.parametrize(
@@ -35,8 +36,8 @@ def test_the_defaults_are_the_seeds() -> None:
         (PlanRecipe, {"split_by": "cave"}, "--split-by is 'cave'"),
         (PlanRecipe, {"damage_is": "red"}, "--damage-is is 'red'; expected one of white, black"),
         (MaskRecipe, {"shape_hw": (0, 5)}, "--size is 0x5"),
-        (MaskRecipe, {"steps": -1}, "--steps is -1"),
-        (MaskRecipe, {"steps": 2**30}, "--steps is 1073741824"),
+        (MaskRecipe, {"steps": (-1, -1)}, "--steps is -1"),
+        (MaskRecipe, {"steps": (2, 2**30)}, "--steps is 2:1073741824"),
         (MaskRecipe, {"count": 0}, "--count is 0"),
         (BuildRecipe, {"format": "tar"}, "--format is 'tar'; zarr or hdf5"),
         (BuildRecipe, {"shard_size": 0}, "--shard-size is 0"),
@@ -50,9 +51,9 @@ def test_senseless_settings_are_sentences(
 
 
 def test_a_recipe_survives_json() -> None:
-    assert recipe_from_json(MaskRecipe, {"shape_hw": [3, 4], "steps": 5, "count": 6}) == MaskRecipe(
-        (3, 4), 5, 6
-    )
+    assert recipe_from_json(
+        MaskRecipe, {"shape_hw": [3, 4], "steps": [5, 7], "count": 6}
+    ) == MaskRecipe((3, 4), (5, 7), 6)
 
 
 def test_the_recipe_names_the_methods_that_there_are() -> None:

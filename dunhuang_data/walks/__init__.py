@@ -1,0 +1,17 @@
+"""Holes drawn by random walks: each step goes to one of the four neighbours, all equally likely."""
+
+from dunhuang_data.walks.drawing import first_visits, random_walk, random_walks, walk_to_order
+from dunhuang_data.walks.rules import WalkRule, border_cell, border_cells, start_box
+from dunhuang_data.walks.steps import NEVER
+
+__all__ = [
+    "NEVER",
+    "WalkRule",
+    "border_cell",
+    "border_cells",
+    "first_visits",
+    "random_walk",
+    "random_walks",
+    "start_box",
+    "walk_to_order",
+]

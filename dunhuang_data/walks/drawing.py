@@ -1,0 +1,261 @@
+"""Holes drawn by random walks: so many steps, or exactly so many pixels.
+
+Walker k of a mask draws from the mask's own stream, jumped k times (`numpy.random.Philox.jumped`):
+more walkers, or more steps, only add holes.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dunhuang_data.errors import MaskError
+from dunhuang_data.types import UInt8Array
+from dunhuang_data.walks.borders import fold_onto
+from dunhuang_data.walks.rules import WalkRule, draw_start
+from dunhuang_data.walks.shown import earliest, shown, valid_of
+from dunhuang_data.walks.steps import MOST_STEPS, NEVER, STEPS_PER_WORD, Path, Walker
+
+SEEDS_RULE = WalkRule()
+LEAST_STRETCH, MOST_STRETCH = 4096, 2**15  # steps of a walk to order between two counts
+STEPS_PER_CELL = 1000
+"""A walk to order ends after so many steps for each cell of its lattice, done or not."""
+
+
+def random_walk(
+    shape_hw: tuple[int, int], steps: int, rng: np.random.Generator, rule: WalkRule = SEEDS_RULE
+) -> UInt8Array:
+    """Draw one mask of so many steps.
+
+    Parameters
+    ----------
+    shape_hw : tuple of int
+        Height and width in pixels.
+    steps : int
+        Steps of each walker; it visits ``steps + 1`` cells, the start among them, many more than
+        once.
+    rng : numpy.random.Generator
+        From `dunhuang_data.rng.rng_for`. Word 0 and 1 draw the start, the rest the steps, two bits
+        each, low bits first; so a longer walk from the same generator begins with the shorter one.
+    rule : WalkRule
+        Border, start, margin, walkers, brush, grid.
+
+    Returns
+    -------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+
+    Raises
+    ------
+    MaskError
+        If the shape is empty, the margin leaves no room or steps are negative.
+    """
+    _check(shape_hw, steps, rule)
+    cells_hw = rule.cells_hw(shape_hw)
+    holes = np.zeros(cells_hw, dtype=np.uint8)
+    for walker in _walkers(rng, rule, cells_hw, 0):
+        for path, _ in _stretches(walker, steps):
+            _add(holes, path.visited(), path, rule)
+    return valid_of(shown(holes, rule, shape_hw), rule.margin_px)
+
+
+def random_walks(
+    shape_hw: tuple[int, int],
+    steps: int,
+    rngs: Iterable[np.random.Generator],
+    rule: WalkRule = SEEDS_RULE,
+) -> UInt8Array:
+    """Draw several masks of so many steps, each from its own generator.
+
+    Returns
+    -------
+    valid : (K, H, W) uint8
+        Mask k is ``random_walk(shape_hw, steps, rngs[k], rule)``, whatever the others are.
+    """
+    drawn = [random_walk(shape_hw, steps, rng, rule) for rng in rngs]
+    return np.stack(drawn) if drawn else np.empty((0, *shape_hw), dtype=np.uint8)
+
+
+def first_visits(
+    shape_hw: tuple[int, int], steps: int, rng: np.random.Generator, rule: WalkRule = SEEDS_RULE
+) -> NDArray[np.int32]:
+    """Return when each pixel of a mask becomes a hole.
+
+    ``visits <= n`` are the holes of the same walk of n steps: one walk gives a nested family of
+    masks, from the first cell to all of its steps.
+
+    Parameters
+    ----------
+    shape_hw, steps, rng, rule
+        As for `random_walk`.
+
+    Returns
+    -------
+    visits : (H, W) int32
+        Steps made when the pixel is first drawn, 0 for the start; `NEVER` for what stays known.
+
+    Raises
+    ------
+    MaskError
+        As `random_walk`.
+    """
+    _check(shape_hw, steps, rule)
+    cells_hw = rule.cells_hw(shape_hw)
+    times = np.full(cells_hw, NEVER, dtype=np.int32)
+    for walker in _walkers(rng, rule, cells_hw, 0):
+        for path, so_far in _stretches(walker, steps):
+            _add(times, path.first_visits(so_far), path, rule)
+    inner = earliest(times, rule, shape_hw)
+    return np.pad(inner, rule.margin_px, constant_values=NEVER)
+
+
+def walk_to_order(
+    shape_hw: tuple[int, int],
+    hole_pixels: int,
+    rng: np.random.Generator,
+    rule: WalkRule = SEEDS_RULE,
+) -> UInt8Array:
+    """Draw one mask with exactly so many holes: as many steps of a walk as that takes.
+
+    The holes are the ``hole_pixels`` pixels that the walk draws first; pixels drawn by the same
+    step (a wide brush) are taken row by row. So from one generator, masks of more and more holes
+    lie in each other.
+
+    With border rule ``drop`` a walk may leave for good. There, walkers that have made as many steps
+    as the mask has cells are followed by new ones, each with its own start.
+
+    Parameters
+    ----------
+    shape_hw : tuple of int
+        Height and width in pixels.
+    hole_pixels : int
+        Pixels that become holes, from 1 to all within the margin.
+    rng, rule
+        As for `random_walk`.
+
+    Returns
+    -------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+
+    Raises
+    ------
+    MaskError
+        If there are not so many pixels within the margin, or the walk has not drawn them after
+        `STEPS_PER_CELL` steps for each of its cells; the sentence names the maximum.
+    """
+    _check(shape_hw, 0, rule)
+    height, width = rule.inner_hw(shape_hw)
+    if not 1 <= hole_pixels <= height * width:
+        raise MaskError(
+            f"{hole_pixels} hole pixels cannot be drawn on {shape_hw[0]} x {shape_hw[1]} px within "
+            f"a margin of {rule.margin_px} px; expected 1 to {height * width}."
+        )
+    cells_hw = rule.cells_hw(shape_hw)
+    holes, count = np.zeros(cells_hw, dtype=np.uint8), 0
+    relay = _Relay(rng, rule, cells_hw)
+    while relay.budget > 0:
+        paths, so_far = relay.walk(_stretch(hole_pixels - count, rule))
+        grown = holes.copy()
+        for path in paths:
+            _add(grown, path.visited(), path, rule)
+        count = int(np.count_nonzero(shown(grown, rule, shape_hw)))
+        if count >= hole_pixels:
+            times = np.full(cells_hw, NEVER, dtype=np.int32)
+            for path in paths:
+                _add(times, path.first_visits(so_far), path, rule)
+            times[holes == 1] = -1  # before this stretch
+            first = _first(earliest(times, rule, shape_hw), hole_pixels)
+            return valid_of(first, rule.margin_px)
+        holes = grown
+    raise MaskError(
+        f"A walk with border {rule.border} on {shape_hw[0]} x {shape_hw[1]} px drew "
+        f"{count} of {hole_pixels} hole pixels in {STEPS_PER_CELL} steps a cell, and was ended. "
+        "Ask for fewer, or choose another border, start or more walkers."
+    )
+
+
+def _check(shape_hw: tuple[int, int], steps: int, rule: WalkRule) -> None:
+    if min(shape_hw) < 1 or not 0 <= steps < 2**30:
+        raise MaskError(
+            f"A walk of {steps} steps on {shape_hw[0]} x {shape_hw[1]} px cannot be drawn; "
+            "expected a shape of at least 1 x 1 px and 0 to 2**30 - 1 steps."
+        )
+    rule.inner_hw(shape_hw)
+
+
+def _walkers(
+    rng: np.random.Generator, rule: WalkRule, cells_hw: tuple[int, int], generation: int
+) -> list[Walker]:
+    """Return the walkers of a mask, or those that follow them."""
+    first = generation * rule.walkers
+    stream: Any = rng.bit_generator
+    streams = [
+        np.random.Generator(stream.jumped(number)) if number else rng
+        for number in range(first, first + rule.walkers)
+    ]
+    # jumps start from where the stream is, so all are made before any word of it is taken
+    return [Walker(one, draw_start(cells_hw, rule.start, one)) for one in streams]
+
+
+def _stretches(walker: Walker, steps: int) -> Iterator[tuple[Path, int]]:
+    """Make so many steps, as many at once as a walker can; also say how many were made before."""
+    for so_far in range(0, max(steps, 1), MOST_STEPS):
+        yield walker.walk(min(MOST_STEPS, steps - so_far)), so_far
+
+
+def _add(cells: NDArray[Any], drawing: NDArray[Any], path: Path, rule: WalkRule) -> None:
+    """Fold what a walker drew, visits or times, onto the cells."""
+    times = cells.dtype == np.int32
+    combine, empty = (np.minimum, NEVER) if times else (np.bitwise_or, 0)
+    fold_onto(cells, drawing, path.origin_yx, rule.border, combine, empty)
+
+
+class _Relay:
+    """All walkers of a mask, a stretch at a time; with rule ``drop``, also those that follow."""
+
+    def __init__(self, rng: np.random.Generator, rule: WalkRule, cells_hw: tuple[int, int]) -> None:
+        cells = cells_hw[0] * cells_hw[1]
+        self.budget = STEPS_PER_CELL * cells
+        self._lifetime = self.budget
+        if rule.border == "drop":
+            self._lifetime = -(-cells // STEPS_PER_WORD) * STEPS_PER_WORD
+        stream: Any = rng.bit_generator
+        self._origin = np.random.Generator(stream.jumped(0))  # a copy: walker 0 takes words of rng
+        self._rule, self._cells_hw = rule, cells_hw
+        self._generation, self._so_far = 0, 0
+        self._walkers = _walkers(rng, rule, cells_hw, 0)
+
+    def walk(self, steps: int) -> tuple[list[Path], int]:
+        """Let each walker make so many steps, or fewer; return them, and those it made before."""
+        if self._so_far == self._lifetime:
+            self._generation, self._so_far = self._generation + 1, 0
+            self._walkers = _walkers(self._origin, self._rule, self._cells_hw, self._generation)
+        steps, before = min(steps, self._lifetime - self._so_far), self._so_far
+        self._so_far += steps
+        self.budget -= steps * self._rule.walkers
+        return [walker.walk(steps) for walker in self._walkers], before
+
+
+def _stretch(missing_pixels: int, rule: WalkRule) -> int:
+    """Return how many steps to make before counting again; it changes the time, not the mask."""
+    # steps too many cost less than one more count, so the guess is on the high side
+    guess = 4 * missing_pixels // rule.walkers
+    words = min(max(guess, LEAST_STRETCH), MOST_STRETCH) // STEPS_PER_WORD
+    return words * STEPS_PER_WORD
+
+
+def _first(times: NDArray[np.int32], count: int) -> UInt8Array:
+    """Return the pixels of the smallest times, row by row where equal: (h, w) uint8, 1 = taken."""
+    taken = (times < 0).astype(np.uint8)
+    candidates = np.flatnonzero((times >= 0) & (times != NEVER))
+    needed = count - int(np.count_nonzero(taken))
+    values = times.reshape(-1)[candidates]
+    last = np.partition(values, needed - 1)[needed - 1]
+    before = candidates[values < last]
+    tied = candidates[values == last][: needed - len(before)]
+    flat = taken.reshape(-1)
+    flat[before] = 1
+    flat[tied] = 1
+    return taken
