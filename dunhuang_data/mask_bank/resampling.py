@@ -28,8 +28,13 @@ def drawing_of(recipe: MaskRecipe, source: MaskBank | None) -> Callable[[int], U
     MaskError
         If the source is not the one that the recipe names, or has masks of another size.
     """
-    if recipe.family != "files" or source is None:
+    if recipe.family != "files":
         return partial(make_mask, recipe)
+    if source is None:
+        raise MaskError(
+            "Family files needs the bank that its masks are drawn from. Name one, made by "
+            "import-masks, with --from."
+        )
     if source.sha256 != recipe.source_sha256:
         raise MaskError(
             f"The bank {source.root} has the SHA-256 {source.sha256[:16]}…, the recipe draws from "

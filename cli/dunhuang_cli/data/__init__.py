@@ -4,6 +4,8 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.data.build import build
+from dunhuang_cli.data.fit_masks import fit_masks
+from dunhuang_cli.data.import_masks import import_masks
 from dunhuang_cli.data.inspect import inspect
 from dunhuang_cli.data.make_masks import make_masks
 from dunhuang_cli.data.preview import preview
@@ -33,7 +35,11 @@ def dunhuang_data(verbose: bool) -> None:
     """  # noqa: D301 (\b keeps click from wrapping)
 
 
-for command in (inspect, sample_patches, make_masks, build, stats, preview, replay, verify, demo):
+COMMANDS = (
+    inspect, sample_patches, make_masks, import_masks, fit_masks, build, stats, preview, replay,
+    verify, demo,
+)  # fmt: skip
+for command in COMMANDS:
     dunhuang_data.add_command(command)
 
 

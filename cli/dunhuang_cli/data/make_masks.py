@@ -2,8 +2,9 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +13,18 @@ from dunhuang_cli.data.mask_options import mask_options, recipe_of
 from dunhuang_cli.options import FILE, out_option, write_run_toml, writes_output
 from dunhuang_data.mask_recipe import FRAME_SHOWS, MaskRecipe
 
+if TYPE_CHECKING:
+    from dunhuang_data.mask_bank import MaskBank
+
 LOOKED_AT = 100  # masks that are drawn and measured before anything is written
 
 
 @click.command()
 @out_option("The mask bank: a folder of packed masks and bank.json.")
 @mask_options
+@click.option(
+    "--from", "source", type=FILE, help="The bank that --family files takes its masks from."
+)
 @click.option("--sheet", type=FILE, help="Also write a contact sheet of up to 64 masks (PNG).")
 @click.option(
     "--png", is_flag=True, help="Also write each mask as OUT/png/NNNNN.png, white = known."
@@ -39,6 +46,7 @@ def make_masks(
     ctx: click.Context,
     /,
     out: Path,
+    source: Path | None,
     sheet: Path | None,
     png: bool,
     workers: int,
@@ -64,23 +72,26 @@ def make_masks(
     from dunhuang_data.mask_bank import CONTENTS, STARTED, open_bank, write_bank
     from dunhuang_data.pictures import write_picture
 
-    recipe = recipe_of(ctx)
-    refuse_existing(out, CONTENTS, overwrite)
+    recipe, bank = _from_bank(ctx, recipe_of(ctx), source)
+    refuse_existing(out, CONTENTS, overwrite, [source] if source else [])
     if sheet is not None:
         refuse_existing_png(sheet, overwrite)
     if resume:
         refuse_to_begin(out, STARTED)
-    _foretell(recipe)
+    _foretell(recipe, bank)
     if not dry_run:
         with (
             console.goes_on_with(shlex.join(["dunhuang-data", *sys.argv[1:]])),
             console.progress(recipe.count, "drawing masks") as progress,
         ):
-            write_bank(recipe, out, overwrite, progress, workers=workers, png=png, resume=resume)
+            write_bank(
+                recipe, out, overwrite, progress,
+                workers=workers, png=png, resume=resume, source=bank,
+            )  # fmt: skip
         write_run_toml(ctx, out)
         if sheet is not None:
-            bank = open_bank(out)
-            write_picture(sheet, mask_sheet([bank.read(i) for i in range(min(len(bank), 64))]))
+            made = open_bank(out)
+            write_picture(sheet, mask_sheet([made.read(i) for i in range(min(len(made), 64))]))
     document = {
         "masks": str(out),
         "count": recipe.count,
@@ -90,14 +101,32 @@ def make_masks(
     console.result(document, json, "" if dry_run else str(out))
 
 
-def _foretell(recipe: MaskRecipe) -> None:
+def _from_bank(
+    ctx: click.Context, recipe: MaskRecipe, source: Path | None
+) -> "tuple[MaskRecipe, MaskBank | None]":
+    """Return the recipe and the bank it draws from; unless --size is given, of that bank's size."""
+    from dunhuang_data.errors import UsageProblem
+    from dunhuang_data.mask_bank import open_bank
+
+    if (recipe.family == "files") != (source is not None):
+        raise UsageProblem("--family files and --from MASKS belong together; give both or neither.")
+    if source is None:
+        return recipe, None
+    bank = open_bank(source)
+    asked = ctx.get_parameter_source("size")
+    if asked is not None and asked.name == "DEFAULT":
+        ctx.params["size"] = bank.recipe.shape_hw  # run.toml says it too
+    return replace(recipe, shape_hw=ctx.params["size"], source_sha256=bank.sha256), bank
+
+
+def _foretell(recipe: MaskRecipe, bank: "MaskBank | None") -> None:
     """Draw the first masks and say what they are like."""
-    from dunhuang_data.mask_orders import make_mask
+    from dunhuang_data.mask_bank import drawing_of
     from dunhuang_data.mask_stats import measure_masks
 
     (height, width), count = recipe.shape_hw, recipe.count
     some = min(count, LOOKED_AT)
-    stats = measure_masks(make_mask(recipe, index) for index in range(some))
+    stats = measure_masks(map(drawing_of(recipe, bank), range(some)))
     console.say(
         f"{count} masks of {height} x {width} px, {console.size(count * height * -(-width // 8))}. "
         f"The first {some}: hole ratio {stats.hole_ratio.mean():.3f} on average "

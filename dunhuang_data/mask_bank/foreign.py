@@ -1,0 +1,157 @@
+"""Read masks of other programs, and understand the ways in which they write two values.
+
+Besides black and white there are files of 0 and 1, which look all black, the same in 16 bits, and
+files whose palette was lost, so that they are all black by their colours. Each is understood only
+where nothing else can be meant, and said.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dunhuang_data.errors import PictureError
+from dunhuang_data.mask_files import MOST_COLORED, MOST_GREY
+from dunhuang_data.pictures import inspect_picture, read_picture
+from dunhuang_data.polarity import WhiteIs, valid_from_grey
+from dunhuang_data.recipe import ReadingRecipe
+from dunhuang_data.types import UInt8Array
+
+PNG = b"\x89PNG\r\n\x1a\n"
+EXPORT = "Export the holes alone, in black (0) and white (255)."
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignMask:
+    """A mask of another program, read and thresholded once.
+
+    Attributes
+    ----------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+    grey_share : float
+        Share of the pixels neither within 2 of black nor within 2 of white, in [0, 1].
+    done : tuple of str
+        What had to be understood, in words.
+    """
+
+    valid: UInt8Array
+    grey_share: float
+    done: tuple[str, ...] = ()
+
+
+def read_foreign(path: Path, white_is: WhiteIs) -> ForeignMask:
+    """Read a mask of another program.
+
+    Parameters
+    ----------
+    path : Path
+        PNG of 1, 8 or 16 bits, grey, colour or palette; JPEG, TIFF, WebP.
+    white_is : {"hole", "known"}
+        What white stands for; of a file of 0 and 1, what 1 stands for.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be read, is coloured or a photograph, or has no black or no white where it
+        has other values.
+    """
+    grey, done = _grey(path)
+    grey_share = float(((grey > 2) & (grey < 253)).mean())
+    if grey_share > MOST_GREY:
+        raise PictureError(
+            f"{path} is no mask: {grey_share:.0%} of its pixels are neither black nor white. "
+            f"{EXPORT}"
+        )
+    least, most = int(grey.min()), int(grey.max())
+    if 0 < most < 128:
+        raise PictureError(f"{path} has no white pixel: its largest value is {most}. {EXPORT}")
+    if 128 <= least < 253:
+        raise PictureError(f"{path} has no black pixel: its smallest value is {least}. {EXPORT}")
+    return ForeignMask(valid_from_grey(grey, white_is), grey_share, done)
+
+
+def _grey(path: Path) -> tuple[UInt8Array, tuple[str, ...]]:
+    """Return a mask's pixels as 0 … 255, and what had to be understood."""
+    reading, done = _depth(path)
+    pixels = read_picture(path, reading)
+    spread = pixels.max(axis=-1).astype(np.int16) - pixels.min(axis=-1)
+    colored = float((spread > 64).mean())
+    if colored > MOST_COLORED:
+        raise PictureError(f"{path} is no mask: {colored:.0%} of its pixels are coloured. {EXPORT}")
+    grey = pixels[..., 1]
+    if grey.max() == 1:
+        return grey * np.uint8(255), ("values 0 and 1 instead of 0 and 255",)
+    if grey.min() == grey.max():
+        numbers = _palette_numbers(path)
+        if numbers is not None:
+            return numbers, ("its palette has one colour; its numbers 0 and 1 are black and white",)
+    return np.ascontiguousarray(grey), done
+
+
+def _depth(path: Path) -> tuple[ReadingRecipe, tuple[str, ...]]:
+    """Return how a file is read: masks of 16 bits often hold the values of 8, or of 1."""
+    reading = ReadingRecipe(bilevel="grey")
+    if inspect_picture(path, reading, headers_only=True).sample != "ushort":
+        return reading, ()
+    highest = inspect_picture(path, reading).highest or 0
+    if highest > 65535 - 2 * 257:
+        return reading, ()
+    if highest not in (0, 1, 255):
+        raise PictureError(
+            f"{path} has 16 bits, and its largest value is {highest}; expected 1, 255 or 65535 as "
+            f"white. {EXPORT}"
+        )
+    words = (f"values 0 to {highest} in 16 bits",) if highest else ()
+    return ReadingRecipe(bilevel="grey", white_level=highest or 65535), words
+
+
+def _palette_numbers(path: Path) -> UInt8Array | None:
+    """Return the numbers of a palette PNG of one colour instead of it: 0 → 0 and 1 → 255.
+
+    Pillow 10.4 and later writes a two-valued array in palette mode with the numbers 0 and 1 and a
+    palette of black alone; read through its colours such a mask is black everywhere.
+    """
+    data = path.read_bytes()
+    if not data.startswith(PNG) or data[25] != 3:  # colour type: palette
+        return None
+    colours = next((body for kind, body in _chunks(data) if kind == b"PLTE"), b"")
+    if len({colours[first : first + 3] for first in range(0, len(colours), 3)}) != 1:
+        return None
+    import pyvips
+
+    image: Any = pyvips.Image.new_from_buffer(_without_palette(data), "")
+    numbers: NDArray[np.uint8] = np.asarray(image.numpy(), dtype=np.uint8)
+    if numbers.ndim == 3:
+        numbers = numbers[..., 0]
+    # fewer than 8 bits a pixel come spread over 0 … 255
+    numbers = numbers // (255 // (2 ** data[24] - 1))
+    return numbers * np.uint8(255) if numbers.max() == 1 else None
+
+
+def _without_palette(data: bytes) -> bytes:
+    """Turn a palette PNG into a grey one of the same numbers."""
+    parts = [PNG]
+    for kind, body in _chunks(data):
+        if kind == b"IHDR":
+            parts.append(_chunk(kind, body[:9] + b"\x00" + body[10:]))
+        elif kind in (b"IDAT", b"IEND"):
+            parts.append(_chunk(kind, body))
+    return b"".join(parts)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    place = len(PNG)
+    while place + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        yield data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
+        place += 12 + length
