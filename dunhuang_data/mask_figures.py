@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#666666"
 SOLID: Literal["-"] = "-"
 DASHED: Literal["--"] = "--"
+FEW = 20
+"""Below so many masks a heat map shows single masks: it has a scale of its own, lest it set all."""
 MOST_ROWS = 12
 """Sets that are plotted; what is beyond is told in the figure."""
 
@@ -45,7 +47,7 @@ def scales_of(sets: Iterable[MaskStats]) -> Scales:
         ratio = max(ratio, float(one.hole_ratio.max()))
         depth = max(depth, float(one.depth_px[np.isfinite(one.depth_px)].max(initial=0.0)))
         area = max(area, int(one.areas_px.max(initial=0)))
-        if one.hole_frequency is not None:
+        if one.hole_frequency is not None and len(one) >= FEW:
             frequency = max(frequency, float(one.hole_frequency.max()))
     return Scales(ratio, depth, area, frequency)
 
@@ -87,7 +89,10 @@ def _draw(
     _ratio(axes[0], name, stats)
     _depth(axes[1], stats, scales)
     _areas(axes[2], stats, scales.area_px)
-    _heat(figure, axes[3], stats.hole_frequency, scales.frequency)
+    frequency, most = stats.hole_frequency, scales.frequency
+    if frequency is not None and len(stats) < FEW:
+        most = max(1e-9, float(frequency.max()))
+    _heat(figure, axes[3], frequency, most)
 
 
 def _ratio(axis: "Axes", name: str, stats: MaskStats) -> None:
@@ -140,7 +145,7 @@ def _areas(axis: "Axes", stats: MaskStats, largest: int) -> None:
     axis.set_xlim(1, 2.0 ** (int(np.log2(largest)) + 1))
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     median = f", median {areas['p50']:.0f} px" if areas["holes"] else ""
-    axis.set_title(f"{areas['holes']} connected holes{median}")
+    axis.set_title(f"{areas['holes']} connected hole{'s' * (areas['holes'] != 1)}{median}")
 
 
 def _heat(
@@ -164,7 +169,7 @@ def comparison_figure(comparison: Comparison, one: MaskSet, other: MaskSet) -> "
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(15, 8), layout="constrained")
+    figure = Figure(figsize=(12, 7.4), layout="constrained")
     axes = figure.subplots(2, 3)
     for axis, name, distance in zip(axes.flat, COMPARED, comparison.distances, strict=True):
         for stats, color, style in ((one.stats, BLUE, SOLID), (other.stats, VERMILION, DASHED)):

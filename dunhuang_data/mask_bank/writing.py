@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dunhuang_data.atomic import Progress, no_progress, write_json
@@ -31,6 +31,7 @@ from dunhuang_data.mask_bank.resampling import drawing_of
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import sha256_of_file, write_picture
 from dunhuang_data.polarity import pack
+from dunhuang_data.walks import use_compiled
 
 WORTH_S = 2.0  # seconds of work left; below, workers do not start in the time they save
 
@@ -51,6 +52,8 @@ class PartJob:
         Its masks: ``range(first, stop)``.
     png : bool
         Also write each mask as a picture.
+    share : int
+        About how many masks its process makes in all; above some number compiling pays.
     """
 
     building: Path
@@ -60,6 +63,7 @@ class PartJob:
     first: int
     stop: int
     png: bool
+    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +172,15 @@ def _parts(jobs: list[PartJob], workers: int) -> Iterator[Part]:
         yield make_part(missing.pop(0))
         left_s = (time.perf_counter() - start) * len(missing)
         workers = (os.cpu_count() or 1) if left_s > WORTH_S else 1
-    yield from run_jobs(make_part, missing, workers)
+    share = sum(job.stop - job.first for job in missing) // max(1, workers)
+    yield from run_jobs(make_part, [replace(job, share=share) for job in missing], workers)
 
 
 def make_part(job: PartJob) -> Part:
     """Draw, pack and write one part, its record last; return the record."""
     source = None if job.source is None else open_bank(job.source, check_hashes=False)
+    if job.recipe.family == "walk":
+        use_compiled(job.share, job.recipe.to_order)
     draw = drawing_of(job.recipe, source)
     packed, sha256 = [], {}
     for index in range(job.first, job.stop):

@@ -141,12 +141,15 @@ class Comparison:
         for one in self.distances:
             if one.verdict in ALIKE or one.median is None or one.against_median is None:
                 continue
-            statistic, digits = BY_NAME[one.statistic], BY_NAME[one.statistic].digits
-            more = "higher" if one.median > one.against_median else "lower"
-            middle = "the same median" if one.median == one.against_median else (
-                f"{more} in {self.titles[0]}: median {one.median:.{digits}f} against "
-                f"{one.against_median:.{digits}f}"
-            )  # fmt: skip
+            statistic = BY_NAME[one.statistic]
+            if one.median == one.against_median:
+                middle = "the same median"
+            else:
+                more = "higher" if one.median > one.against_median else "lower"
+                middle = (
+                    f"{more} in {self.titles[0]}: median {statistic.shown(one.median)} against "
+                    f"{statistic.shown(one.against_median)}"
+                )
             lines.append(
                 f"{statistic.short[0].upper()}{statistic.short[1:]}: {one.verdict} difference, "
                 f"{middle} (distance {one.distance:.2f}; chance alone stays below "

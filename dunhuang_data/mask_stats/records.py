@@ -43,6 +43,10 @@ class Statistic:
     digits: int
     meaning: str
 
+    def shown(self, value: float) -> str:
+        """Return a value as a sentence names it."""
+        return f"{value:.{self.digits}f}" + (" px" if "(px)" in self.title else "")
+
 
 STATISTICS = (
     Statistic(

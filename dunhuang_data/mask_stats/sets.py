@@ -86,6 +86,8 @@ def _measure_part(job: _Job) -> _Done:
         tally.add(place, valid.shape, measured, areas)
         if job.maps and (tally.holes_at is None or tally.holes_at.shape == valid.shape):
             tally.add_holes(valid)
+    for tally in tallies.values():
+        tally.pack()
     return _Done(tallies, tuple(shapes), job.first, tuple(problems))
 
 
@@ -184,8 +186,8 @@ def _names_of(source: MaskSource, by: By) -> Callable[[int, int], tuple[str, ...
 
 
 def _mask_set(source: MaskSource, name: str, tally: Tally) -> MaskSet:
-    labels = tuple(source.labels[place] for place in sorted(tally.places))
-    return MaskSet(name, tally.stats(), labels)
+    places, stats = tally.stats()
+    return MaskSet(name, stats, tuple(source.labels[place] for place in places))
 
 
 def _raise(source: MaskSource, problems: Sequence[tuple[int, str]]) -> None:

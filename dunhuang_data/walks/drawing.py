@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from dunhuang_data.errors import MaskError
 from dunhuang_data.types import UInt8Array
+from dunhuang_data.walks import backend
 from dunhuang_data.walks.borders import fold_onto
 from dunhuang_data.walks.rules import WalkRule, draw_start
 from dunhuang_data.walks.shown import earliest, shown, valid_of
-from dunhuang_data.walks.steps import MOST_STEPS, NEVER, STEPS_PER_WORD, Path, Walker
+from dunhuang_data.walks.steps import MOST_STEPS, NEVER, STEPS_PER_WORD, Steps, Walker
 
 SEEDS_RULE = WalkRule()
 LEAST_STRETCH, MOST_STRETCH = 4096, 2**15  # steps of a walk to order between two counts
@@ -55,8 +56,8 @@ def random_walk(
     cells_hw = rule.cells_hw(shape_hw)
     holes = np.zeros(cells_hw, dtype=np.uint8)
     for walker in _walkers(rng, rule, cells_hw, 0):
-        for path, _ in _stretches(walker, steps):
-            _add(holes, path.visited(), path, rule)
+        for count, _ in _stretches(steps):
+            _visit(holes, walker, count, rule.border)
     return valid_of(shown(holes, rule, shape_hw), rule.margin_px)
 
 
@@ -104,8 +105,10 @@ def first_visits(
     cells_hw = rule.cells_hw(shape_hw)
     times = np.full(cells_hw, NEVER, dtype=np.int32)
     for walker in _walkers(rng, rule, cells_hw, 0):
-        for path, so_far in _stretches(walker, steps):
-            _add(times, path.first_visits(so_far), path, rule)
+        for count, so_far in _stretches(steps):
+            made = walker.take(count)
+            _time(times, made, so_far, rule.border)
+            walker.y, walker.x = made.path.end_yx
     inner = earliest(times, rule, shape_hw)
     return np.pad(inner, rule.margin_px, constant_values=NEVER)
 
@@ -156,15 +159,14 @@ def walk_to_order(
     holes, count = np.zeros(cells_hw, dtype=np.uint8), 0
     relay = _Relay(rng, rule, cells_hw)
     while relay.budget > 0:
-        paths, so_far = relay.walk(_stretch(hole_pixels - count, rule))
+        walkers, steps, so_far = relay.next(_stretch(hole_pixels - count, rule))
         grown = holes.copy()
-        for path in paths:
-            _add(grown, path.visited(), path, rule)
+        made = [_visit(grown, walker, steps, rule.border) for walker in walkers]
         count = int(np.count_nonzero(shown(grown, rule, shape_hw)))
         if count >= hole_pixels:
             times = np.full(cells_hw, NEVER, dtype=np.int32)
-            for path in paths:
-                _add(times, path.first_visits(so_far), path, rule)
+            for one in made:
+                _time(times, one, so_far, rule.border)
             times[holes == 1] = -1  # before this stretch
             first = _first(earliest(times, rule, shape_hw), hole_pixels)
             return valid_of(first, rule.margin_px)
@@ -199,17 +201,28 @@ def _walkers(
     return [Walker(one, draw_start(cells_hw, rule.start, one)) for one in streams]
 
 
-def _stretches(walker: Walker, steps: int) -> Iterator[tuple[Path, int]]:
-    """Make so many steps, as many at once as a walker can; also say how many were made before."""
+def _stretches(steps: int) -> Iterator[tuple[int, int]]:
+    """Cut steps into as many as a walker makes at once, each with how many were made before."""
     for so_far in range(0, max(steps, 1), MOST_STEPS):
-        yield walker.walk(min(MOST_STEPS, steps - so_far)), so_far
+        yield min(MOST_STEPS, steps - so_far), so_far
 
 
-def _add(cells: NDArray[Any], drawing: NDArray[Any], path: Path, rule: WalkRule) -> None:
-    """Fold what a walker drew, visits or times, onto the cells."""
-    times = cells.dtype == np.int32
-    combine, empty = (np.minimum, NEVER) if times else (np.bitwise_or, 0)
-    fold_onto(cells, drawing, path.origin_yx, rule.border, combine, empty)
+def _visit(holes: UInt8Array, walker: Walker, count: int, border: str) -> Steps:
+    """Let a walker make steps, and draw what it visits."""
+    made = walker.take(count)
+    if backend.compiled is not None and min(holes.shape) >= backend.compiled.LEAST_CELLS:
+        walker.y, walker.x = backend.compiled.draw(holes, made, border)
+    else:
+        path = made.path
+        fold_onto(holes, path.visited(), path.origin_yx, border, np.bitwise_or, 0)
+        walker.y, walker.x = path.end_yx
+    return made
+
+
+def _time(times: NDArray[np.int32], made: Steps, so_far: int, border: str) -> None:
+    """Draw when a stretch first visits what it visits."""
+    path = made.path
+    fold_onto(times, path.first_visits(so_far), path.origin_yx, border, np.minimum, NEVER)
 
 
 class _Relay:
@@ -227,15 +240,15 @@ class _Relay:
         self._generation, self._so_far = 0, 0
         self._walkers = _walkers(rng, rule, cells_hw, 0)
 
-    def walk(self, steps: int) -> tuple[list[Path], int]:
-        """Let each walker make so many steps, or fewer; return them, and those it made before."""
+    def next(self, steps: int) -> tuple[list[Walker], int, int]:
+        """Return who walks next, how many steps (so many or fewer), and how many each has made."""
         if self._so_far == self._lifetime:
             self._generation, self._so_far = self._generation + 1, 0
             self._walkers = _walkers(self._origin, self._rule, self._cells_hw, self._generation)
         steps, before = min(steps, self._lifetime - self._so_far), self._so_far
         self._so_far += steps
         self.budget -= steps * self._rule.walkers
-        return [walker.walk(steps) for walker in self._walkers], before
+        return self._walkers, steps, before
 
 
 def _stretch(missing_pixels: int, rule: WalkRule) -> int:

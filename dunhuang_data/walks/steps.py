@@ -6,7 +6,7 @@ decides. So a walk of N steps costs one sum of N / 4 terms and four scatters of 
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,24 +64,39 @@ class Walker:
         self._rng = rng
         self.y, self.x = start_yx
 
-    def walk(self, steps: int) -> "Path":
-        """Make steps.
+    def take(self, steps: int) -> "Steps":
+        """Draw its next steps from where it stands; the caller moves it.
 
         Parameters
         ----------
         steps : int
             Up to `MOST_STEPS`; a multiple of 32 unless these are the last.
-
-        Returns
-        -------
-        Path
-            Where they led, from the cell it stood on before.
         """
         words = raw_words(self._rng, -(-steps // STEPS_PER_WORD))
         symbols = words.astype("<u8", copy=False).view(np.uint8)[: -(-steps // 4)]
-        path = _path(symbols.astype(np.intp), steps, (self.y, self.x))
-        self.y, self.x = path.end_yx
-        return path
+        return Steps(symbols, steps, (self.y, self.x))
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A stretch of a free walk: its random numbers, and where it begins.
+
+    Attributes
+    ----------
+    symbols : (ceil(count / 4),) uint8
+    count : int
+        Steps.
+    start_yx : tuple of int
+    """
+
+    symbols: UInt8Array
+    count: int
+    start_yx: tuple[int, int]
+
+    @cached_property
+    def path(self) -> "Path":
+        """The cells it visits."""
+        return _path(self.symbols.astype(np.intp), self.count, self.start_yx)
 
 
 @dataclass(frozen=True, slots=True)

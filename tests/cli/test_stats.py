@@ -95,6 +95,17 @@ def test_a_row_for_each_mask(stats: Invoke, dataset: Path, tmp_path: Path) -> No
     )
 
 
+def test_what_does_not_exist_is_empty_and_what_has_no_end_says_so(
+    stats: Invoke, files: Path, tmp_path: Path
+) -> None:
+    save_picture(files / "a.png", np.zeros((20, 31), np.uint8))
+    save_picture(files / "b.png", np.full((20, 31), 255, np.uint8))
+    assert stats(files, "--white-is", "hole", "--csv", tmp_path / "m.csv").code == 0
+    known, hole, *_ = csv.DictReader((tmp_path / "m.csv").read_text().splitlines())
+    assert (known["hole_ratio"], known["perimeter_per_px"], known["depth_px"]) == ("0.0", "", "0.0")
+    assert (hole["hole_ratio"], hole["depth_px"], hole["sides"]) == ("1.0", "inf", "4")
+
+
 def test_any_number_of_workers_writes_the_same(
     stats: Invoke, bank_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

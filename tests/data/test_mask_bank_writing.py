@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from dunhuang_data.executors import run_jobs
 from dunhuang_data.mask_bank import open_bank, write_bank
 from dunhuang_data.mask_files import read_mask
 from dunhuang_data.mask_recipe import MaskRecipe
+from dunhuang_data.walks import backend, use_compiled
 
 RECIPE = MaskRecipe(shape_hw=(21, 34), steps=(80, 90), count=17, seed=2)
 PER_FILE = 3  # six parts
@@ -42,6 +44,27 @@ def test_any_number_of_workers_writes_the_bytes_of_one(
 ) -> None:
     write_bank(RECIPE, tmp_path / "masks", masks_per_file=PER_FILE, workers=workers)
     assert same_files(tmp_path / "masks", undisturbed)
+
+
+def test_a_compiled_loop_writes_the_same_bytes_if_a_share_is_large_enough(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[tuple[int, bool]] = []
+
+    def noted(masks: int, to_order: bool) -> bool:
+        shares.append((masks, to_order))
+        return use_compiled(masks, to_order)
+
+    monkeypatch.setattr("dunhuang_data.mask_bank.writing.use_compiled", noted)
+    monkeypatch.setattr(backend, "WORTH_COMPILING", {"steps": 17, "order": 17})
+    monkeypatch.setattr(backend, "compiled", None)
+    write_bank(RECIPE, tmp_path / "masks", masks_per_file=PER_FILE)
+    assert shares == [(17, False)] * 6
+    assert (backend.compiled is not None) == (find_spec("numba") is not None)
+    assert same_files(tmp_path / "masks", undisturbed)
+    strokes = replace(RECIPE, family="blocks", hole_ratio=(0.1, 0.2), steps=MaskRecipe().steps)
+    write_bank(strokes, tmp_path / "blocks")
+    assert len(shares) == 6, "only walks have a compiled loop"
 
 
 def test_workers_are_started_when_the_first_part_shows_that_it_pays(
@@ -185,6 +208,7 @@ SCRIPT = """
 import os, signal, sys, pathlib
 from dunhuang_data.mask_bank import write_bank
 from dunhuang_data.mask_recipe import MaskRecipe
+from dunhuang_data.walks import backend, use_compiled
 out, left, count = pathlib.Path(sys.argv[1]), int(sys.argv[2]), [0]
 def dying(rename):
     def maybe(*paths):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from dunhuang_data.figures import png_of, save_figure
 from dunhuang_data.mask_figures import (
@@ -72,6 +73,15 @@ def test_sets_share_their_scales() -> None:
     depths = [axis for axis in axes if axis.get_ylabel() == "depth (px)"]
     assert depths[0].get_ylim() == depths[1].get_ylim()
     assert depths[0].get_xlim() == depths[1].get_xlim()
+
+
+def test_a_single_mask_does_not_dim_the_heat_map_of_many() -> None:
+    many, one = measure_masks(MASKS * 10), measure_masks(MASKS[:1])
+    images = [axis.images[0] for axis in stats_figure({"many": many, "one": one}).axes
+              if axis.images and axis.get_xlabel() == "x (px)"]  # fmt: skip
+    assert many.hole_frequency is not None
+    assert images[0].get_clim()[1] == pytest.approx(many.hole_frequency.max())
+    assert images[1].get_clim()[1] == 1.0
 
 
 def test_a_comparison_draws_the_gap_that_it_names() -> None:

@@ -1,5 +1,8 @@
 """Statistics against masks small enough to count by eye, and against SciPy."""
 
+from math import fsum
+
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -99,6 +102,23 @@ def test_it_agrees_with_scipy(shape_hw: tuple[int, int], share: float) -> None:
         assert known[0, 0] == 1
 
 
+def test_distances_are_exact_whatever_opencv_does_with_its_threads() -> None:
+    masks = [random_walk((200, 256), 40_000, rng_for(4, "mask", index)) for index in range(8)]
+    before = cv2.getNumThreads()
+    tables = []
+    try:
+        for threads in (1, 4):
+            cv2.setNumThreads(threads)
+            tables.append(measure_masks(masks).table)
+    finally:
+        cv2.setNumThreads(before)
+    assert tables[0].tobytes() == tables[1].tobytes()
+    for valid, row in zip(masks, tables[0], strict=True):
+        distance = ndimage.distance_transform_edt(valid == 0)[valid == 0]
+        assert row["depth_px"] == pytest.approx(fsum(distance) / len(distance), rel=1e-14)
+        assert row["radius_px"] == distance.max()
+
+
 def test_what_lies_far_from_the_holes_changes_nothing() -> None:
     small = measure_masks([DRAWN])
     large = measure_masks([np.pad(DRAWN, ((9, 4), (13, 0)), constant_values=1)])
@@ -173,7 +193,7 @@ def test_duplicates_are_those_that_an_earlier_one_equals() -> None:
     turned = np.ascontiguousarray(DRAWN[::-1])
     stats = measure_masks([DRAWN, turned, DRAWN, DRAWN.copy()])
     assert stats.counts()["duplicates"] == 2
-    first, second = np.ones((4, 6), np.uint8), np.ones((6, 4), np.uint8)
+    first, second = np.zeros((2, 3), np.uint8), np.zeros((2, 5), np.uint8)  # equal once packed
     assert measure_mask(first)[0][-1] != measure_mask(second)[0][-1]  # the shape counts
 
 

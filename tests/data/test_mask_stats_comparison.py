@@ -46,6 +46,7 @@ def test_chance_is_the_critical_value_of_the_tables() -> None:
     """c(0.01) = 1.63 and c(0.05) = 1.36 stand in every table of the test."""
     assert chance_distance(100, 100, statistics=1) == pytest.approx(1.63 * np.sqrt(0.02), abs=1e-3)
     assert RISK == 0.01
+    assert chance_distance(100, 100) == pytest.approx(1.883 * np.sqrt(0.02), abs=1e-3)  # of six
     assert chance_distance(30, 70) > chance_distance(300, 700) == chance_distance(700, 300)
 
 

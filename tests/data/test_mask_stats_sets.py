@@ -73,6 +73,8 @@ def test_buckets_share_out_the_masks(bank: Path) -> None:
     again = pooled(parts, "masks").stats
     assert sorted(again.table["hash"]) == sorted(whole.stats.table["hash"])
     assert again.areas() == whole.stats.areas()
+    twice = pooled([parts[0], parts[0]], "masks").stats
+    assert twice.area_counts.tolist() == [2 * n for n in parts[0].stats.area_counts]
 
 
 @pytest.mark.parametrize("format", ["zarr", "hdf5"])
@@ -168,6 +170,11 @@ def test_the_first_file_of_another_size_is_named(
     assert "row 3 (e.png) is 25 x 31 px (height x width), row 0 (a/c.png) 20 x 31 px" in str(
         caught.value
     )
+    with monkeypatch.context() as late:  # whichever part is done first
+        late.setattr(sets_module, "run_jobs", lambda f, jobs, _: map(f, reversed(list(jobs))))
+        with pytest.raises(MaskError) as again:
+            measure_source(open_source(files, "hole"))
+    assert str(again.value) == str(caught.value)
     (one,) = measure_source(open_source(files, "hole"), any_size=True)
     assert one.stats.hole_frequency is None
     assert one.stats.shape_hw is None

@@ -1,40 +1,61 @@
-"""The random walk against a ten-line walker that takes one step at a time."""
+"""What a walk promises: one stream, one mask, for ever; starts, margins and sentences."""
 
 import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dunhuang_data.errors import MaskError
-from dunhuang_data.rng import draw_below, raw_words, rng_for
-from dunhuang_data.walks import random_walk, start_box
-
-
-def step_by_step(shape_hw: tuple[int, int], steps: int, seed: int) -> np.ndarray:
-    rng = rng_for(seed, "mask", 0)
-    (top, rows), (left, columns) = start_box(shape_hw[0]), start_box(shape_hw[1])
-    y, x = top + draw_below(rng, rows), left + draw_below(rng, columns)
-    words = [int(word) for word in raw_words(rng, -(-steps // 32))]
-    valid = np.ones(shape_hw, dtype=np.uint8)
-    for step in range(steps + 1):
-        if 0 <= y < shape_hw[0] and 0 <= x < shape_hw[1]:
-            valid[y, x] = 0
-        if step < steps:
-            direction = (words[step // 32] >> (2 * (step % 32))) & 3
-            dy, dx = ((0, 1), (0, -1), (1, 0), (-1, 0))[direction]
-            y, x = y + dy, x + dx
-    return valid
-
-
-@given(
-    st.tuples(st.integers(1, 40), st.integers(1, 40)), st.integers(0, 700), st.integers(0, 2**32)
+from dunhuang_data.recipe import BORDERS
+from dunhuang_data.rng import rng_for
+from dunhuang_data.walks import (
+    WalkRule,
+    backend,
+    border_cell,
+    border_cells,
+    first_visits,
+    random_walk,
+    random_walks,
+    start_box,
+    use_compiled,
+    walk_to_order,
 )
-def test_it_equals_one_step_at_a_time(shape_hw: tuple[int, int], steps: int, seed: int) -> None:
-    valid = random_walk(shape_hw, steps, rng_for(seed, "mask", 0))
-    assert valid.dtype == np.uint8
-    assert np.array_equal(valid, step_by_step(shape_hw, steps, seed))
+
+MASKS = {
+    "drop": "d1125641099abe4f7c821e9a45c677b4e06feec473634d0999c2711a14e6d6b3",
+    "clip": "edd6193e3b5d15f5ab1f29c9918a5b8f0768f11d194528c9bd182ecea6b3a1f7",
+    "reflect": "d248e57da40bd9b9ac5eabd4a849338897993d682001d40a46c46164c9539db4",
+    "torus": "e275eba05fe0efbd34a08062134641bffec064e0409bcfa9cc3735552d90d12e",
+}
+TO_ORDER = {
+    "drop": "3b4a0b266e8713b43e2a333ff2f31a9e75ea1bad52f2bb0181fbdd5f2054dcc6",
+    "clip": "4cf49711faff1f262f1ae67e914f0748855ad3c9ce7c640b7f322ef5717c8dff",
+    "reflect": "a8135c792e1dd6491c39194b11bdc50e1d449384e6d59fe44113031c52187864",
+    "torus": "bd1b773d33c3276258286b84e0daf1785ad8282ba8476b2c531c75bef9c9e35e",
+}
+
+
+def sha256(array: np.ndarray) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_golden_masks(border: str) -> None:
+    assert (
+        sha256(random_walk((40, 70), 9001, rng_for(7, "mask", 3), WalkRule(border)))
+        == MASKS[border]
+    )
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_golden_masks_to_order(border: str) -> None:
+    rule = WalkRule(border, "border", margin_px=2, walkers=2, brush_px=3)
+    assert sha256(walk_to_order((40, 70), 1100, rng_for(7, "mask", 3), rule)) == TO_ORDER[border]
+
+
+def test_the_first_golden_mask() -> None:
+    valid = random_walk((40, 70), 900, rng_for(7, "mask", 3))
+    assert sha256(valid) == "af14139e898fd01f09c063b1744c51cd44c2cfe28803d18b9517649d841022e7"
 
 
 def test_a_longer_walk_begins_with_the_shorter_one() -> None:
@@ -45,24 +66,23 @@ def test_a_longer_walk_begins_with_the_shorter_one() -> None:
     assert walk(1000).sum() < walk(333).sum()
 
 
-def test_directions_are_equally_likely_and_steps_independent() -> None:
-    count = 400_000
-    symbols = raw_words(rng_for(0, "mask", 0), count // 32).astype("<u8").view(np.uint8)
-    directions = ((symbols[:, None] >> np.array([0, 2, 4, 6])) & 3).ravel()
-    share = np.bincount(directions, minlength=4) / count
-    assert np.abs(share - 0.25).max() < 4 * np.sqrt(0.25 * 0.75 / count)
-    pairs = np.bincount(4 * directions[:-1] + directions[1:], minlength=16) / (count - 1)
-    assert np.abs(pairs - 1 / 16).max() < 5 * np.sqrt(1 / 16 / count)
+def test_more_walkers_only_add_holes() -> None:
+    one, three = (
+        random_walk((60, 90), 500, rng_for(9, "mask", 2), WalkRule("clip", walkers=count))
+        for count in (1, 3)
+    )
+    assert (three <= one).all()
+    assert three.sum() < one.sum()
 
 
-def test_the_seeds_preset_makes_its_hole_ratio() -> None:
-    # 50,000 steps on 256 px: 0.105 ± 0.01 over 1,000 masks, sd near 0.047; here 150 masks
-    ratios = [
-        1 - random_walk((256, 256), 50_000, rng_for(0, "mask", index)).mean()
-        for index in range(150)
-    ]
-    assert np.mean(ratios) == pytest.approx(0.105, abs=4 * 0.047 / np.sqrt(150))
-    assert np.std(ratios) == pytest.approx(0.047, abs=0.012)
+def test_a_batch_is_the_masks_one_by_one() -> None:
+    rule = WalkRule("torus", walkers=2)
+    batch = random_walks((20, 31), 70, (rng_for(4, "mask", index) for index in range(5)), rule)
+    assert batch.shape == (5, 20, 31)
+    for index in (4, 0, 2):
+        alone = random_walk((20, 31), 70, rng_for(4, "mask", index), rule)
+        assert np.array_equal(batch[index], alone)
+    assert random_walks((20, 31), 70, [], rule).shape == (0, 20, 31)
 
 
 def test_the_start_is_the_seeds_box() -> None:
@@ -73,15 +93,59 @@ def test_the_start_is_the_seeds_box() -> None:
     assert y.min() < 60
 
 
-def test_golden_mask() -> None:
-    valid = random_walk((40, 70), 900, rng_for(7, "mask", 3))
-    assert (
-        hashlib.sha256(valid.tobytes()).hexdigest()
-        == "af14139e898fd01f09c063b1744c51cd44c2cfe28803d18b9517649d841022e7"
-    )
+def test_other_starts() -> None:
+    def starts(start: str, count: int) -> np.ndarray:
+        rule = WalkRule(start=start, margin_px=1)
+        masks = random_walks((8, 11), 0, [rng_for(index, "s") for index in range(count)], rule)
+        return np.asarray((masks == 0).sum(axis=0))
+
+    everywhere = starts("uniform", 2700)
+    assert (everywhere[1:-1, 1:-1] > 15).all()
+    assert everywhere[1:-1, 1:-1].max() < 100
+    along = starts("border", 1300)
+    assert (along[2:-2, 2:-2] == 0).all()
+    along[2:-2, 2:-2] = 50
+    assert (along[1:-1, 1:-1] > 20).all()
+    assert along.max() < 100
+    center = starts("center", 3)
+    assert center[1 + 3, 1 + 4] == 3
 
 
-@pytest.mark.parametrize(("shape", "steps"), [((0, 5), 3), ((5, 5), -1)])
+@pytest.mark.parametrize("cells_hw", [(1, 1), (1, 6), (5, 1), (2, 7), (4, 2), (3, 3), (6, 9)])
+def test_the_border_is_every_cell_along_it_once(cells_hw: tuple[int, int]) -> None:
+    height, width = cells_hw
+    expected = {
+        (y, x)
+        for y in range(height)
+        for x in range(width)
+        if y in (0, height - 1) or x in (0, width - 1)
+    }
+    listed = [border_cell(cells_hw, place) for place in range(border_cells(cells_hw))]
+    assert len(listed) == len(expected)
+    assert set(listed) == expected
+
+
+def test_compiling_must_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "compiled", None)
+    assert not use_compiled(100, to_order=True)
+    assert backend.compiled is None
+    monkeypatch.setattr(backend, "find_spec", lambda name: None)
+    assert not use_compiled(10**9, to_order=True)
+
+
+@pytest.mark.parametrize(("shape", "steps"), [((0, 5), 3), ((5, 5), -1), ((5, 5), 2**30)])
 def test_the_impossible_is_a_sentence(shape: tuple[int, int], steps: int) -> None:
-    with pytest.raises(MaskError, match="cannot be drawn; expected a shape of at least 1 x 1"):
-        random_walk(shape, steps, rng_for(0, "mask"))
+    for draw in (random_walk, first_visits):
+        with pytest.raises(MaskError, match="cannot be drawn; expected a shape of at least 1 x 1"):
+            draw(shape, steps, rng_for(0, "mask"))
+
+
+def test_a_rule_that_cannot_be_is_a_sentence() -> None:
+    with pytest.raises(MaskError, match="border 'wall' and start 'box' is not known; expected"):
+        WalkRule("wall")
+    with pytest.raises(MaskError, match="a brush of 0 px"):
+        WalkRule(brush_px=0)
+    with pytest.raises(MaskError, match="9 x 30 px within a margin of 5 px has no room"):
+        random_walk((9, 30), 4, rng_for(0, "mask"), WalkRule(margin_px=5))
+    with pytest.raises(MaskError, match="0 hole pixels cannot be drawn on 9 x 30 px"):
+        walk_to_order((9, 30), 0, rng_for(0, "mask"))
