@@ -1,50 +1,14 @@
-"""Masks that other programs made, as picture files: thresholded once, here at the door."""
+"""Mask files that belong to a picture: which one, of which size, and real damage by windows."""
 
 from pathlib import Path
 
 import numpy as np
 
 from dunhuang_data.errors import PictureError
-from dunhuang_data.pictures import open_picture, picture_size, pictures_below, read_grey
-from dunhuang_data.polarity import WhiteIs, valid_from_grey
+from dunhuang_data.foreign_masks import MOST_COLORED, MOST_GREY
+from dunhuang_data.pictures import open_picture, picture_size, pictures_below
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
-
-MOST_COLORED = 0.001  # share of the pixels of a mask
-MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
-
-
-def read_mask(path: Path, white_is: WhiteIs) -> tuple[UInt8Array, float]:
-    """Read a mask made by another program and threshold it once, at half of white.
-
-    Parameters
-    ----------
-    path : Path
-        A picture file of any depth; colours are made grey first.
-    white_is : {"hole", "known"}
-        What white stands for. There is no default: both are in use.
-
-    Returns
-    -------
-    valid : (H, W) uint8
-        1 = known, 0 = hole.
-    grey_share : float
-        Share of the pixels that were neither within 2 of black nor within 2 of white, in [0, 1]
-        (JPEG and smooth resizing leave such pixels).
-
-    Raises
-    ------
-    PictureError
-        If the file is no picture, or more than half of it is grey.
-    """
-    grey = read_grey(path)
-    grey_share = float(((grey > 2) & (grey < 253)).mean())
-    if grey_share > MOST_GREY:
-        raise PictureError(
-            f"{path} is no mask: {grey_share:.0%} of its pixels are neither black nor white. "
-            "Export the holes alone, in black and white."
-        )
-    return valid_from_grey(grey, white_is), grey_share
 
 
 def check_sizes(picture: Path, mask: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from drawings import write_pictures
-from dunhuang_data.pictures import read_grey, read_picture
+from dunhuang_data.foreign_masks import read_mask
+from dunhuang_data.pictures import read_picture
 
 pytest.importorskip("torch")
 
@@ -67,7 +68,7 @@ def test_the_whole_job(tmp_path: Path, format: str) -> None:
 
     picture = read_picture(tmp_path / "pictures" / "wall-4.png")
     restored = read_picture(tmp_path / "restored" / "wall-4.png")
-    known = read_grey(tmp_path / "hole" / "png" / "00000.png") == 255
+    known = read_mask(tmp_path / "hole" / "png" / "00000.png", "known").valid == 1
     assert 0 < (~known).mean() < 0.5
     assert np.array_equal(restored[known], picture[known])
     assert not np.array_equal(restored[~known], picture[~known])

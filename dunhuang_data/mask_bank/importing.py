@@ -9,6 +9,7 @@ import numpy as np
 from dunhuang_data.atomic import Progress, new_folder, no_progress, write_text
 from dunhuang_data.documents import csv_text
 from dunhuang_data.errors import MaskError, PictureError
+from dunhuang_data.foreign_masks import ForeignMask, read_mask
 from dunhuang_data.mask_bank.files import (
     CONTENTS,
     MARKER,
@@ -17,7 +18,6 @@ from dunhuang_data.mask_bank.files import (
     write_marker,
     write_packed,
 )
-from dunhuang_data.mask_bank.foreign import ForeignMask, read_foreign
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import pictures_below, raise_together, sha256_of_file
 from dunhuang_data.polarity import WhiteIs, hole_ratio, pack, unpack
@@ -144,7 +144,7 @@ def read_masks(
     shapes: list[tuple[int, int]] = []
     for row, path in enumerate(paths):
         try:
-            mask = read_foreign(path, white_is)
+            mask = read_mask(path, white_is)
         except PictureError as error:
             problems.append(f"row {row}: {error}")
             continue

@@ -169,11 +169,19 @@ def kolmogorov_distance(first: NDArray[np.float64], second: NDArray[np.float64])
     first, second : (N,), (M,) float64
         Without NaN; infinite values are the largest.
     """
+    return float(distribution_gaps(first, second).max())
+
+
+def distribution_gaps(
+    first: NDArray[np.float64], second: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how far two empirical distribution functions are apart at each value, (N + M,)."""
     first, second = np.sort(first), np.sort(second)
     values = np.concatenate([first, second])
     below = np.searchsorted(first, values, side="right") / len(first)
     other = np.searchsorted(second, values, side="right") / len(second)
-    return float(np.abs(below - other).max())
+    gaps: NDArray[np.float64] = np.abs(below - other)
+    return gaps
 
 
 def chance_distance(first: int, second: int, statistics: int = len(COMPARED)) -> float:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from dunhuang_data import manifest, mask_bank
 from dunhuang_data.errors import DataProblem, PictureError, UsageProblem
+from dunhuang_data.foreign_masks import read_mask
 from dunhuang_data.mask_bank import open_bank
-from dunhuang_data.mask_files import read_mask
 from dunhuang_data.mask_stats.records import RowLabel
 from dunhuang_data.pictures import find_pictures, raise_together
 from dunhuang_data.plan import read_plan
@@ -72,9 +72,11 @@ class FilesPart:
         """Read and threshold them one by one."""
         for path in self.paths:
             try:
-                yield read_mask(path, self.white_is)
+                mask = read_mask(path, self.white_is)
             except PictureError as error:
                 yield error, 0.0
+            else:
+                yield mask.valid, mask.grey_share
 
 
 @dataclass(frozen=True, slots=True)

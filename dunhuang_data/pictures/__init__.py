@@ -21,7 +21,6 @@ from dunhuang_data.pictures.windows import (
     SourcePicture,
     open_picture,
     picture_size,
-    read_grey,
     read_picture,
 )
 from dunhuang_data.pictures.writing import write_picture
@@ -38,7 +37,6 @@ __all__ = [
     "picture_size",
     "pictures_below",
     "raise_together",
-    "read_grey",
     "read_picture",
     "sha256_of_file",
     "write_picture",

@@ -202,23 +202,6 @@ def read_picture(path: Path, reading: ReadingRecipe = UNDECIDED) -> UInt8Array:
     return pixels
 
 
-def read_grey(path: Path) -> UInt8Array:
-    """Read a picture as `read_picture` does and make it grey, (H, W) uint8.
-
-    A file of one bit a pixel is welcome here: this is how masks are read.
-
-    Raises
-    ------
-    PictureError
-        Naming the file and what is wrong with it.
-    """
-    import pyvips
-
-    image: Any = pyvips.Image.new_from_array(read_picture(path, ReadingRecipe(bilevel="grey")))
-    grey: UInt8Array = image.colourspace("b-w").numpy()
-    return grey
-
-
 def picture_size(path: Path) -> tuple[int, int]:
     """Return a picture's height and width in pixels, upright, without decoding it.
 

@@ -14,8 +14,8 @@ import pytest
 
 from dunhuang_data.errors import DataProblem, MaskError, OutputExistsError
 from dunhuang_data.executors import run_jobs
+from dunhuang_data.foreign_masks import read_mask
 from dunhuang_data.mask_bank import open_bank, write_bank
-from dunhuang_data.mask_files import read_mask
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.walks import backend, use_compiled
 
@@ -184,7 +184,7 @@ def test_pictures_are_written_beside_and_continued_too(tmp_path: Path) -> None:
     bank = open_bank(tmp_path / "whole")
     for index in (0, 8, 16):
         path = tmp_path / "whole" / "png" / f"{index:05d}.png"
-        assert np.array_equal(read_mask(path, "known")[0], bank.read(index))
+        assert np.array_equal(read_mask(path, "known").valid, bank.read(index))
     interrupt(tmp_path / "again", 6, png=True)
     (tmp_path / "again.building" / "png" / "00004.png").write_bytes(b"")
     write_bank(RECIPE, tmp_path / "again", png=True, masks_per_file=PER_FILE, resume=True)

@@ -6,24 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ks_2samp
 
 from dunhuang_data.errors import MaskError
 from dunhuang_data.mask_bank.importing import read_masks
-from dunhuang_data.mask_fit import (
-    TARGET,
-    DrawJob,
-    HoleSizes,
-    MaskFit,
-    draw_and_measure,
-    fit_walks,
-    hole_sizes,
-    kolmogorov,
-)
+from dunhuang_data.mask_fit import TARGET, HoleSizes, MaskFit, fit_walks, hole_sizes
+from dunhuang_data.mask_fit.drawing import DrawJob, draw_and_measure
 from dunhuang_data.mask_orders import make_mask
 from dunhuang_data.mask_recipe import MaskRecipe
+from dunhuang_data.mask_stats import kolmogorov_distance
 from dunhuang_data.pictures import write_picture
-from dunhuang_data.rng import raw_words, rng_for
 
 WALK = MaskRecipe(shape_hw=(64, 72), count=200, seed=11)
 
@@ -32,14 +23,6 @@ def quick_fit(given: HoleSizes, candidates: int, workers: int = 1, judged: int =
     return fit_walks(
         given, (64, 72), workers=workers, candidates=candidates, per_candidate=80, judged=judged
     )
-
-
-def test_the_distance_is_that_of_scipy() -> None:
-    words = raw_words(rng_for(0, "fit"), 300).astype(np.float64)
-    one, other = words[:100] % 17, words[100:] % 23
-    assert kolmogorov(one, other) == pytest.approx(ks_2samp(one, other).statistic)
-    assert kolmogorov(one, one) == 0
-    assert kolmogorov(one, one + 100) == 1
 
 
 def test_sizes_of_holes_are_counted_by_hand() -> None:
@@ -70,8 +53,8 @@ def test_known_walks_are_found_again(tmp_path: Path, recipe: MaskRecipe) -> None
     assert (fit.masks, fit.drawn, fit.recipe.seed) == (200, 400, 0)
     # the figures are those of the masks that the recipe draws
     drawn = hole_sizes(make_mask(fit.recipe, index) for index in range(400))
-    assert fit.radius_distance == kolmogorov(given.radius_px, drawn.radius_px)
-    assert fit.hole_ratio_distance == kolmogorov(given.hole_ratio, drawn.hole_ratio)
+    assert fit.radius_distance == kolmogorov_distance(given.radius_px, drawn.radius_px)
+    assert fit.hole_ratio_distance == kolmogorov_distance(given.hole_ratio, drawn.hole_ratio)
 
 
 def test_the_fit_is_the_same_on_any_number_of_workers() -> None:
@@ -119,7 +102,8 @@ def test_a_fit_is_judged_on_masks_that_the_search_has_not_seen(
         seeds[bool(job.ratios)].add(job.recipe.seed)
         return draw_and_measure(job)
 
-    monkeypatch.setattr("dunhuang_data.mask_fit.draw_and_measure", noted)
+    for module in ("search", "fitting"):
+        monkeypatch.setattr(f"dunhuang_data.mask_fit.{module}.draw_and_measure", noted)
     fit = fit_walks(
         some_walks(), (64, 72), seed=seed, workers=1, candidates=3, per_candidate=10, judged=20
     )
@@ -134,9 +118,10 @@ def test_the_order_in_which_workers_finish_changes_nothing(
         return map(function, list(jobs)[::-1])
 
     # all candidates are equally good: the first that was asked for is taken
-    monkeypatch.setattr("dunhuang_data.mask_fit._gaps", lambda *_: np.ones(1))
+    monkeypatch.setattr("dunhuang_data.mask_fit.search.distribution_gaps", lambda *_: np.ones(1))
     fit = quick_fit(some_walks(), 6)
-    monkeypatch.setattr("dunhuang_data.mask_fit.run_jobs", backwards)
+    for module in ("search", "fitting"):
+        monkeypatch.setattr(f"dunhuang_data.mask_fit.{module}.run_jobs", backwards)
     again = quick_fit(some_walks(), 6)
     assert again.recipe == fit.recipe
     assert fit.recipe.brush_px == (1, 1)

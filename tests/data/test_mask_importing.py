@@ -11,8 +11,8 @@ import pytest
 
 from drawings import draw_picture, save_picture
 from dunhuang_data.errors import MaskError, OutputExistsError, PictureError
+from dunhuang_data.foreign_masks import read_mask
 from dunhuang_data.mask_bank import open_bank
-from dunhuang_data.mask_bank.foreign import read_foreign
 from dunhuang_data.mask_bank.importing import read_masks, write_imported
 from dunhuang_data.pictures import write_picture
 from dunhuang_data.types import UInt8Array
@@ -63,7 +63,7 @@ def test_every_way_to_write_two_values_is_understood(
     if path.suffix == ".webp":
         save_picture(path, pixels, lossless=True)
     for white_is, valid in (("known", WHITE), ("hole", 1 - WHITE)):
-        mask = read_foreign(path, white_is)  # type: ignore[arg-type]
+        mask = read_mask(path, white_is)  # type: ignore[arg-type]
         assert np.array_equal(mask.valid, valid)
         assert mask.grey_share == 0
         assert "; ".join(mask.done) == done
@@ -71,10 +71,10 @@ def test_every_way_to_write_two_values_is_understood(
 
 def test_one_bit_and_jpeg(tmp_path: Path) -> None:
     write_picture(tmp_path / "bit.png", WHITE)
-    assert np.array_equal(read_foreign(tmp_path / "bit.png", "known").valid, WHITE)
+    assert np.array_equal(read_mask(tmp_path / "bit.png", "known").valid, WHITE)
     smooth = cv2.GaussianBlur(WHITE * np.uint8(255), (3, 3), 0)
     path = save_picture(tmp_path / "lossy.jpg", np.asarray(smooth, dtype=np.uint8), Q=80)
-    mask = read_foreign(path, "known")
+    mask = read_mask(path, "known")
     assert 0.05 < mask.grey_share < 0.5
     assert np.array_equal(mask.valid[4:8, 6:29], WHITE[4:8, 6:29])
 
@@ -83,11 +83,11 @@ def test_one_bit_and_jpeg(tmp_path: Path) -> None:
 def test_a_palette_is_read_through_its_colours(tmp_path: Path, bits: int) -> None:
     black_white, white_black = b"\0\0\0\xff\xff\xff", b"\xff\xff\xff\0\0\0"
     path = save_palette(tmp_path / "a.png", WHITE, black_white, bits)
-    assert np.array_equal(read_foreign(path, "known").valid, WHITE)
+    assert np.array_equal(read_mask(path, "known").valid, WHITE)
     path = save_palette(tmp_path / "b.png", WHITE, white_black, bits)
-    assert np.array_equal(read_foreign(path, "known").valid, 1 - WHITE)
+    assert np.array_equal(read_mask(path, "known").valid, 1 - WHITE)
     only_black = save_palette(tmp_path / "c.png", np.ones_like(WHITE), white_black, bits)
-    mask = read_foreign(only_black, "known")
+    mask = read_mask(only_black, "known")
     assert (mask.valid.max(), mask.done) == (0, ())
 
 
@@ -97,19 +97,19 @@ def test_a_palette_of_one_colour_is_not_all_black_in_silence(
     tmp_path: Path, palette: bytes, bits: int
 ) -> None:
     for name, white in (("some", WHITE), ("all", np.ones_like(WHITE))):
-        mask = read_foreign(save_palette(tmp_path / f"{name}.png", white, palette, bits), "known")
+        mask = read_mask(save_palette(tmp_path / f"{name}.png", white, palette, bits), "known")
         assert np.array_equal(mask.valid, white)
         assert "its palette has one colour" in mask.done[0]
-    mask = read_foreign(save_palette(tmp_path / "n.png", 0 * WHITE, palette, bits), "known")
+    mask = read_mask(save_palette(tmp_path / "n.png", 0 * WHITE, palette, bits), "known")
     assert (mask.valid.max(), mask.done) == (0, ())
 
 
 def test_a_mask_of_one_value_is_that_value(tmp_path: Path) -> None:
     for value, known in ((0, 0), (1, 1), (255, 1)):
         path = saved(tmp_path / f"{value}.png", np.full_like(WHITE, value))
-        assert read_foreign(path, "known").valid.tolist() == np.full_like(WHITE, known).tolist()
+        assert read_mask(path, "known").valid.tolist() == np.full_like(WHITE, known).tolist()
     path = saved(tmp_path / "none.png", np.zeros((5, 7), dtype=np.uint16))
-    assert read_foreign(path, "known").valid.max() == 0
+    assert read_mask(path, "known").valid.max() == 0
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_mask_of_one_value_is_that_value(tmp_path: Path) -> None:
 )
 def test_what_is_no_mask_is_a_sentence(tmp_path: Path, pixels: UInt8Array, sentence: str) -> None:
     with pytest.raises(PictureError, match=sentence):
-        read_foreign(saved(tmp_path / "m.png", pixels), "known")
+        read_mask(saved(tmp_path / "m.png", pixels), "known")
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from dunhuang_data.pictures import (
     identify_pictures,
     inspect_picture,
     open_picture,
-    read_grey,
     read_picture,
 )
 from dunhuang_data.pictures.decisions import open_decisions
@@ -238,10 +237,6 @@ def test_what_looks_like_a_bomb_is_not_decoded(
 def test_channels_that_a_tiff_does_not_account_for_are_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"has 4 channels for RGB and lacks the tag"):
         inspect_picture(write_tiff(tmp_path / "a.tif", Page(FOUR)))
-
-
-def test_a_mask_of_one_bit_needs_no_decision(tmp_path: Path) -> None:
-    assert np.array_equal(read_grey(bilevel(tmp_path / "a.png")), BITS)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def restore(
     require_torch()
     from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.errors import UsageProblem
-    from dunhuang_data.mask_files import check_sizes, mask_of, read_mask
+    from dunhuang_data.foreign_masks import read_mask
+    from dunhuang_data.mask_files import check_sizes, mask_of
     from dunhuang_data.pictures import read_picture, write_picture
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_trainer.checkpoint import load_weights
@@ -91,7 +92,10 @@ def restore(
     with console.progress(len(pairs), "restoring") as progress:
         for picture, mask_file, target in pairs:
             pixels = read_picture(picture)
-            valid, grey = read_mask(mask_file, "hole" if white_is == "hole" else "known")
+            read = read_mask(mask_file, "hole" if white_is == "hole" else "known")
+            valid, grey = read.valid, read.grey_share
+            for understood in read.done:
+                console.say(f"{mask_file}: {understood}.")
             if grey:
                 console.say(
                     f"{mask_file}: {grey:.1%} of the pixels are neither black nor white; they "

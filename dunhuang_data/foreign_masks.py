@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dunhuang_data.errors import PictureError
-from dunhuang_data.mask_files import MOST_COLORED, MOST_GREY
 from dunhuang_data.pictures import inspect_picture, read_picture
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
 
+MOST_COLORED = 0.001  # share of the pixels of a mask
+MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
 PNG = b"\x89PNG\r\n\x1a\n"
 EXPORT = "Export the holes alone, in black (0) and white (255)."
 
@@ -45,7 +46,7 @@ class ForeignMask:
     done: tuple[str, ...] = ()
 
 
-def read_foreign(path: Path, white_is: WhiteIs) -> ForeignMask:
+def read_mask(path: Path, white_is: WhiteIs) -> ForeignMask:
     """Read a mask of another program.
 
     Parameters
