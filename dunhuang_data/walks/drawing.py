@@ -178,6 +178,36 @@ def walk_to_order(
     )
 
 
+def mask_of_visits(visits: NDArray[np.int32], hole_pixels: int) -> UInt8Array:
+    """Return the mask whose holes are the pixels visited first, exactly so many.
+
+    One result of `first_visits` gives a mask for every hole ratio up to what the walk drew, each
+    lying in the next.
+
+    Parameters
+    ----------
+    visits : (H, W) int32
+    hole_pixels : int
+
+    Returns
+    -------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+
+    Raises
+    ------
+    MaskError
+        If the walk did not draw so many.
+    """
+    drawn = int(np.count_nonzero(visits != NEVER))
+    if not 1 <= hole_pixels <= drawn:
+        raise MaskError(
+            f"The walk drew {drawn} pixels, asked for are {hole_pixels}; expected 1 to {drawn}. "
+            "Give first_visits more steps."
+        )
+    return valid_of(_first(visits, hole_pixels), 0)
+
+
 def _check(shape_hw: tuple[int, int], steps: int, rule: WalkRule) -> None:
     if min(shape_hw) < 1 or not 0 <= steps < 2**30:
         raise MaskError(

@@ -1,5 +1,6 @@
 """Family files: every mask equally often, in every way that keeps its shape before one repeats."""
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from dunhuang_data.errors import MaskError
 from dunhuang_data.mask_bank import MaskBank, drawing_of, files_mask, open_bank, write_bank
 from dunhuang_data.mask_bank.resampling import symmetry
 from dunhuang_data.mask_recipe import MaskRecipe
+from dunhuang_data.polarity import pack
 from dunhuang_data.types import UInt8Array
 
 MASKS = 5
@@ -83,3 +85,14 @@ def test_a_source_that_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(MaskError, match="needs the bank that its masks are drawn from"):
         write_bank(recipe, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_masks_drawn_from_a_bank_never_change(tmp_path: Path) -> None:
+    bank = bank_of((20, 31), tmp_path / "source")
+    recipe = MaskRecipe(
+        shape_hw=(20, 31), count=60, seed=7, family="files", source_sha256=bank.sha256
+    )
+    digest = hashlib.sha256()
+    for index in range(60):
+        digest.update(pack(files_mask(recipe, bank, index)).tobytes())
+    assert digest.hexdigest()[:16] == "ebc2226b3f27bf29"

@@ -9,11 +9,13 @@ from dunhuang_data.errors import MaskError
 from dunhuang_data.recipe import BORDERS
 from dunhuang_data.rng import rng_for
 from dunhuang_data.walks import (
+    NEVER,
     WalkRule,
     backend,
     border_cell,
     border_cells,
     first_visits,
+    mask_of_visits,
     random_walk,
     random_walks,
     start_box,
@@ -149,3 +151,16 @@ def test_a_rule_that_cannot_be_is_a_sentence() -> None:
         random_walk((9, 30), 4, rng_for(0, "mask"), WalkRule(margin_px=5))
     with pytest.raises(MaskError, match="0 hole pixels cannot be drawn on 9 x 30 px"):
         walk_to_order((9, 30), 0, rng_for(0, "mask"))
+
+
+@pytest.mark.parametrize("rule", [WalkRule("clip"), WalkRule("torus", brush_px=4, margin_px=2)])
+def test_first_visits_hold_every_mask_to_order(rule: WalkRule) -> None:
+    visits = first_visits((31, 44), 6000, rng_for(3, "mask"), rule)
+    for hole_pixels in (1, 7, 200, 601):
+        valid = mask_of_visits(visits, hole_pixels)
+        assert np.array_equal(valid, walk_to_order((31, 44), hole_pixels, rng_for(3, "mask"), rule))
+    drawn = int((visits != NEVER).sum())
+    assert np.array_equal(mask_of_visits(visits, drawn) == 0, visits != NEVER)
+    for wrong in (0, drawn + 1):
+        with pytest.raises(MaskError, match=f"asked for are {wrong}; expected 1 to {drawn}"):
+            mask_of_visits(visits, wrong)
