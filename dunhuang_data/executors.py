@@ -3,7 +3,10 @@
 Jobs are pure functions of their argument and may run in any order; results come as they finish.
 """
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -50,6 +53,21 @@ def run_jobs(
         yield from _processes(function, chain(first, waiting), len(first))
 
 
+def _start_worker(parent: int) -> None:
+    """Leave Ctrl-C to the parent, which answers it once, and end when the parent is gone.
+
+    A worker that outlived a killed parent would go on writing into a folder that nobody holds.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_with_the_parent() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=end_with_the_parent, daemon=True).start()
+
+
 AHEAD = 4  # jobs a worker that are handed out before there are results
 
 
@@ -63,8 +81,8 @@ def _processes(
     with ProcessPoolExecutor(
         workers,
         mp_context=get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is answered here, once
+        initializer=_start_worker,
+        initargs=(os.getpid(),),
     ) as pool:
         futures: set[Future[Result]] = set()
         try:

@@ -8,7 +8,7 @@ name, and nothing finished is made twice.
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,9 +88,18 @@ def growing(growth: Growth) -> Iterator[Path]:
     building = unfinished(growth.out)
     if growth.resume:
         refuse_to_begin(growth.out, growth.started)
-    _start_or_continue(building, growth)
-    with locked(building, growth.doing), _gone_if_empty(building, growth.contents[0]):
-        yield building
+    with explained(growth.out, every=True):  # the name that was asked for, not a hidden one
+        building.mkdir(parents=True, exist_ok=True)
+    # the marker is read and written by whoever holds the folder, or two could both begin
+    with locked(building, growth.doing):
+        try:
+            _start_or_continue(building, growth)
+        except BaseException:
+            with suppress(OSError):  # unless there is something in it
+                building.rmdir()
+            raise
+        with _gone_if_empty(building, growth.contents[0]):
+            yield building
         with explained(growth.out):
             shutil.rmtree(building / STATE, ignore_errors=True)
             refuse_existing(growth.out, growth.contents, growth.overwrite, growth.inputs)
@@ -129,9 +138,9 @@ def _gone_if_empty(building: Path, marker: str) -> Iterator[None]:
 
 
 def _start_or_continue(building: Path, growth: Growth) -> None:
-    """Make the folder, unless an earlier run of the same command left it."""
+    """Mark the folder, unless an earlier run of the same command did; it must be held already."""
     marker = building / growth.started
-    if building.exists() and any(".partial-" not in path.name for path in building.iterdir()):
+    if any(".partial-" not in path.name for path in building.iterdir()):
         found = _id_of(marker)
         if found is None:
             raise OutputExistsError(
@@ -145,11 +154,9 @@ def _start_or_continue(building: Path, growth: Growth) -> None:
                 f"{building} is an interrupted {growth.what} of another {growth.made_of}. Run that "
                 "one again to finish it, or give --overwrite (without --resume) to drop it."
             )
-        with locked(building, growth.doing), explained(building):
+        with explained(building):
             for path in sorted(building.iterdir(), key=lambda path: path == marker):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()  # the marker last
-    with explained(growth.out, every=True):  # the name that was asked for, not a hidden one
-        building.parent.mkdir(parents=True, exist_ok=True)
     write_json(marker, {"build_id": growth.build_id})
 
 

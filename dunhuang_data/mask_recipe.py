@@ -32,6 +32,8 @@ CELLS = 2 * (len(BUCKET_EDGES) - 1)
 FRAME_SHOWS = 0.6
 """Of what lies within a margin: walks that fill more than this show the margin's edges."""
 
+MOST_SIDE, MOST_MASKS = 2**16, 10**8
+
 LARGEST_SHARE = {"drop": 0.95, "clip": 0.99, "reflect": 0.99, "torus": 0.99}
 """Of what lies within the margin: the most that is asked of a walk, by border rule."""
 
@@ -74,7 +76,7 @@ class MaskRecipe:
         To order: mask i lies in cell ``i % 12`` of the six buckets of `BUCKET_EDGES`, each first
         with holes at the border and then without.
     border, start, grid
-        See `dunhuang_data.walks.WalkRule`.
+        See `dunhuang_data.walks.WalkRule`. A grid is no finer than the mask.
     margin_px : int
         Pixels along each side that stay known.
     walkers, brush_px : tuple of int
@@ -104,8 +106,13 @@ class MaskRecipe:
 
     def __post_init__(self) -> None:
         height, width = self.shape_hw
-        refuse_unless(min(self.shape_hw) >= 1, f"--size is {height}x{width}; at least 1x1 px.")
-        refuse_unless(self.count >= 1, f"--count is {self.count}; at least 1.")
+        refuse_unless(
+            1 <= min(self.shape_hw) <= max(self.shape_hw) <= MOST_SIDE,
+            f"--size is {height}x{width}; expected 1x1 to {MOST_SIDE}x{MOST_SIDE} px.",
+        )
+        refuse_unless(
+            1 <= self.count <= MOST_MASKS, f"--count is {self.count}; expected 1 to {MOST_MASKS}."
+        )
         for name, value, choices in (
             ("--family", self.family, FAMILIES),
             ("--buckets", self.buckets, ("", "nvidia")),
@@ -130,7 +137,17 @@ class MaskRecipe:
             f"--margin is {self.margin_px} px on masks of {height}x{width} px; expected 0 to "
             f"{(min(self.shape_hw) - 1) // 2}.",
         )
-        refuse_unless(self.grid >= 0, f"--grid is {self.grid}; at least 1, or 0 for none.")
+        inner = min(self.shape_hw) - 2 * self.margin_px
+        refuse_unless(
+            0 <= self.grid <= inner,
+            f"--grid is {self.grid}; expected 1 to {inner}, the pixels within the margin (a finer "
+            "grid would lose cells of the walk), or 0 for none.",
+        )
+        for name, pair in (("--width", self.width_px), ("--length", self.length_px)):
+            refuse_unless(
+                pair == (0, 0) or pair[0] >= 1,
+                f"{name} is {pair[0]}:{pair[1]}; expected at least 1.",
+            )
         self._refuse_what_does_not_fit_together()
         self._refuse_the_impossible()
 
@@ -170,6 +187,10 @@ class MaskRecipe:
             if getattr(self, name) != default
         ]
         refuse_unless(
+            self.family not in ("walk", "files") or self.width_px == self.length_px == (0, 0),
+            f"--family {self.family} has no --width and no --length; a walk has a --brush.",
+        )
+        refuse_unless(
             self.family == "walk" or not given,
             f"--family {self.family} has no {', '.join(given)}; these belong to walks.",
         )
@@ -198,8 +219,8 @@ class MaskRecipe:
         refuse_unless(
             wanted <= most,
             f"A hole ratio of {wanted:g}{rule} cannot be promised on {self.shape_hw[0]}x"
-            f"{self.shape_hw[1]} px{why}: the maximum is {most:.4f}. Ask for less, or choose "
-            "another --border or --margin.",
+            f"{self.shape_hw[1]} px{why}: the maximum is {most:.4f}. Ask for less"
+            + (", or choose another --border or --margin." if rule else " or a smaller --margin."),
         )
 
     @property
@@ -224,7 +245,7 @@ class MaskRecipe:
     def largest_ratio(self, margin_px: int) -> float:
         """Return the largest hole ratio that is promised within a margin, in [0, 1]."""
         height, width = self.shape_hw
-        inner = (height - 2 * margin_px) * (width - 2 * margin_px) / (height * width)
+        inner = max(0, height - 2 * margin_px) * max(0, width - 2 * margin_px) / (height * width)
         return inner * (LARGEST_SHARE[self.border] if self.family == "walk" else 1.0)
 
 

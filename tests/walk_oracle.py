@@ -92,8 +92,17 @@ def pixel_times(
 
 
 def first_pixels(times: Times, count: int) -> NDArray[np.uint8]:
-    """Return the mask whose holes are the first pixels, row by row where times are equal."""
-    order = sorted(range(times.size), key=lambda place: (int(times.flat[place]), place))
+    """Return the mask whose holes are the first pixels.
+
+    Where times are equal those along the border come first, then row by row.
+    """
+    height, width = times.shape
+
+    def turn(place: int) -> tuple[int, bool, int]:
+        y, x = divmod(place, width)
+        return int(times.flat[place]), 0 < y < height - 1 and 0 < x < width - 1, place
+
+    order = sorted(range(times.size), key=turn)
     assert times.flat[order[count - 1]] != NEVER, "the oracle did not walk long enough"
     valid = np.ones(times.shape, dtype=np.uint8)
     valid.flat[order[:count]] = 0

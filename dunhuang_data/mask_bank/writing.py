@@ -43,6 +43,8 @@ class PartJob:
     Attributes
     ----------
     building : Path
+    build_id : str
+        Of the bank; a part of another one counts as none.
     recipe : MaskRecipe
     source : Path or None
         The bank that family ``files`` is drawn from.
@@ -57,6 +59,7 @@ class PartJob:
     """
 
     building: Path
+    build_id: str
     recipe: MaskRecipe
     source: Path | None
     number: int
@@ -70,6 +73,7 @@ class PartJob:
 class Part:
     """The record of a part that is whole: its masks, and the SHA-256 of each of its files."""
 
+    build_id: str
     number: int
     masks: int
     sha256: dict[str, str]
@@ -136,10 +140,11 @@ def write_bank(
     with growing(growth) as building:
         if (building / MARKER).is_file():
             return
+        root = None if source is None else source.root.absolute()
         jobs = [
             PartJob(
-                building.absolute(), recipe, None if source is None else source.root.absolute(),
-                number, first, min(first + masks_per_file, recipe.count), png,
+                building.absolute(), growth.build_id, recipe, root, number,
+                first, min(first + masks_per_file, recipe.count), png,
             )
             for number, first in enumerate(range(0, recipe.count, masks_per_file))
         ]  # fmt: skip
@@ -192,7 +197,7 @@ def make_part(job: PartJob) -> Part:
             sha256[name] = sha256_of_file(job.building / name)
     name = file_name(job.number)
     sha256[name] = write_packed(job.building / name, packed)
-    part = Part(job.number, job.stop - job.first, sha256)
+    part = Part(job.build_id, job.number, job.stop - job.first, sha256)
     write_json(_record_path(job), asdict(part))
     return part
 
@@ -207,6 +212,8 @@ def found_whole(job: PartJob) -> Part | None:
         part = Part(**json.loads(_record_path(job).read_text(encoding="utf-8")))
         files = [(job.building / name, expected) for name, expected in part.sha256.items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if part.build_id != job.build_id:
         return None
     if any(not path.is_file() or sha256_of_file(path) != expected for path, expected in files):
         return None

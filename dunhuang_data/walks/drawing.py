@@ -20,8 +20,8 @@ from dunhuang_data.walks.steps import MOST_STEPS, NEVER, STEPS_PER_WORD, Steps, 
 
 SEEDS_RULE = WalkRule()
 LEAST_STRETCH, MOST_STRETCH = 4096, 2**15  # steps of a walk to order between two counts
-STEPS_PER_CELL = 1000
-"""A walk to order ends after so many steps for each cell of its lattice, done or not."""
+STEPS_PER_CELL = 500
+"""A walk to order ends after so many steps for each cell of a square of its longer side."""
 
 
 def random_walk(
@@ -121,12 +121,13 @@ def walk_to_order(
 ) -> UInt8Array:
     """Draw one mask with exactly so many holes: as many steps of a walk as that takes.
 
-    The holes are the ``hole_pixels`` pixels that the walk draws first; pixels drawn by the same
-    step (a wide brush) are taken row by row. So from one generator, masks of more and more holes
-    lie in each other.
+    The holes are the ``hole_pixels`` pixels that the walk draws first. Of pixels drawn by the same
+    step (a wide brush) those along the border come first, then row by row: so a walk that starts
+    at the border touches it. From one generator, masks of more and more holes lie in each other.
 
     With border rule ``drop`` a walk may leave for good. There, walkers that have made as many steps
-    as the mask has cells are followed by new ones, each with its own start.
+    as a square of the mask's longer side has cells are followed by new ones, each with its own
+    start.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ def walk_to_order(
     ------
     MaskError
         If there are not so many pixels within the margin, or the walk has not drawn them after
-        `STEPS_PER_CELL` steps for each of its cells; the sentence names the maximum.
+        `STEPS_PER_CELL` steps a cell; the sentence names what there was.
     """
     _check(shape_hw, 0, rule)
     height, width = rule.inner_hw(shape_hw)
@@ -159,16 +160,16 @@ def walk_to_order(
     holes, count = np.zeros(cells_hw, dtype=np.uint8), 0
     relay = _Relay(rng, rule, cells_hw)
     while relay.budget > 0:
-        walkers, steps, so_far = relay.next(_stretch(hole_pixels - count, rule))
+        walkers, steps = relay.next(_stretch(hole_pixels - count, rule))
         grown = holes.copy()
         made = [_visit(grown, walker, steps, rule.border) for walker in walkers]
         count = int(np.count_nonzero(shown(grown, rule, shape_hw)))
         if count >= hole_pixels:
             times = np.full(cells_hw, NEVER, dtype=np.int32)
             for one in made:
-                _time(times, one, so_far, rule.border)
+                _time(times, one, 0, rule.border)  # only their order counts
             times[holes == 1] = -1  # before this stretch
-            first = _first(earliest(times, rule, shape_hw), hole_pixels)
+            first = _first(earliest(times, rule, shape_hw), hole_pixels, rule.margin_px)
             return valid_of(first, rule.margin_px)
         holes = grown
     raise MaskError(
@@ -259,7 +260,8 @@ class _Relay:
     """All walkers of a mask, a stretch at a time; with rule ``drop``, also those that follow."""
 
     def __init__(self, rng: np.random.Generator, rule: WalkRule, cells_hw: tuple[int, int]) -> None:
-        cells = cells_hw[0] * cells_hw[1]
+        # crossing a strip of length L takes of the order of L * L steps, however narrow it is
+        cells = max(cells_hw) ** 2
         self.budget = STEPS_PER_CELL * cells
         self._lifetime = self.budget
         if rule.border == "drop":
@@ -270,15 +272,15 @@ class _Relay:
         self._generation, self._so_far = 0, 0
         self._walkers = _walkers(rng, rule, cells_hw, 0)
 
-    def next(self, steps: int) -> tuple[list[Walker], int, int]:
-        """Return who walks next, how many steps (so many or fewer), and how many each has made."""
+    def next(self, steps: int) -> tuple[list[Walker], int]:
+        """Return who walks next, and how many steps: so many or fewer."""
         if self._so_far == self._lifetime:
             self._generation, self._so_far = self._generation + 1, 0
             self._walkers = _walkers(self._origin, self._rule, self._cells_hw, self._generation)
-        steps, before = min(steps, self._lifetime - self._so_far), self._so_far
+        steps = min(steps, self._lifetime - self._so_far)
         self._so_far += steps
         self.budget -= steps * self._rule.walkers
-        return self._walkers, steps, before
+        return self._walkers, steps
 
 
 def _stretch(missing_pixels: int, rule: WalkRule) -> int:
@@ -289,15 +291,24 @@ def _stretch(missing_pixels: int, rule: WalkRule) -> int:
     return words * STEPS_PER_WORD
 
 
-def _first(times: NDArray[np.int32], count: int) -> UInt8Array:
-    """Return the pixels of the smallest times, row by row where equal: (h, w) uint8, 1 = taken."""
+def _first(times: NDArray[np.int32], count: int, margin_px: int = 0) -> UInt8Array:
+    """Return the pixels of the smallest times, (h, w) uint8, 1 = taken.
+
+    Where times are equal, pixels along the mask's border come first, then row by row; times are
+    those within a margin, where no pixel is along that border.
+    """
     taken = (times < 0).astype(np.uint8)
     candidates = np.flatnonzero((times >= 0) & (times != NEVER))
     needed = count - int(np.count_nonzero(taken))
     values = times.reshape(-1)[candidates]
     last = np.partition(values, needed - 1)[needed - 1]
     before = candidates[values < last]
-    tied = candidates[values == last][: needed - len(before)]
+    tied = candidates[values == last]
+    if len(before) + len(tied) > needed and margin_px == 0:
+        (height, width), (y, x) = times.shape, np.divmod(tied, times.shape[1])
+        inside = (y > 0) & (y < height - 1) & (x > 0) & (x < width - 1)
+        tied = tied[np.argsort(inside, kind="stable")]
+    tied = tied[: needed - len(before)]
     flat = taken.reshape(-1)
     flat[before] = 1
     flat[tied] = 1

@@ -46,8 +46,8 @@ def test_a_family_is_drawn_to_order(invoke: Invoke, tmp_path: Path) -> None:
 
 
 def test_a_preset_stands_in_for_defaults_only(invoke: Invoke, tmp_path: Path) -> None:
-    preset = ("--preset", "challenge-like", "--walkers", 2)
-    assert invoke("dunhuang-data", "make-masks", *SMALL, *preset, "-o", tmp_path / "m").code == 0
+    preset = ("--preset", "challenge-like", "--walkers", 2, "--size", "256x300", "--count", 2)
+    assert invoke("dunhuang-data", "make-masks", *preset, "-o", tmp_path / "m").code == 0
     written = recipe(tmp_path / "m")
     assert (written["grid"], written["steps"], written["start"]) == (256, [10000] * 2, "uniform")
     assert written["walkers"] == [2, 2]

@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +31,11 @@ def die(number: int) -> int:
     return number
 
 
+def say_who_and_wait(folder: Path) -> None:
+    (folder / f"{os.getpid()}").touch()
+    time.sleep(60)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_job_is_done_once(workers: int) -> None:
     assert sorted(run_jobs(square, range(7), workers)) == [0, 1, 4, 9, 16, 25, 36]
@@ -36,6 +45,44 @@ def test_every_job_is_done_once(workers: int) -> None:
 def test_an_error_of_a_job_is_raised_as_it_is(workers: int) -> None:
     with pytest.raises(ValueError, match="three"):
         list(run_jobs(fail, range(5), workers))
+
+
+PARENT = """
+import pathlib, sys
+from data.test_executors import say_who_and_wait
+from dunhuang_data.executors import run_jobs
+if __name__ == "__main__":
+    list(run_jobs(say_who_and_wait, [pathlib.Path(sys.argv[1])] * 2, 2))
+"""
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs; one that has ended and waits to be asked for its exit code does not."""
+    try:
+        return (Path("/proc") / str(process) / "stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    path = os.pathsep.join([*sys.path, str(Path(__file__).parents[1])])
+    (tmp_path / "alive").mkdir()
+    command = [sys.executable, str(script), str(tmp_path / "alive")]
+    parent = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
+    while len(list((tmp_path / "alive").iterdir())) < 2:
+        assert parent.poll() is None
+        time.sleep(0.05)
+    workers = [int(file.name) for file in (tmp_path / "alive").iterdir()]
+    assert all(map(is_alive, workers))
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 20
+    while any(map(is_alive, workers)):
+        assert time.monotonic() < until, "workers go on without their parent"
+        time.sleep(0.05)
 
 
 def test_a_dead_worker_is_a_sentence() -> None:

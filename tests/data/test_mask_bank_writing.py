@@ -2,6 +2,7 @@
 
 import filecmp
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dunhuang_data.atomic import locked
 from dunhuang_data.errors import DataProblem, MaskError, OutputExistsError
 from dunhuang_data.executors import run_jobs
 from dunhuang_data.foreign_masks import read_mask
@@ -256,3 +258,39 @@ def test_a_record_of_nonsense_counts_as_none(undisturbed: Path, tmp_path: Path) 
     records[2].write_text(json.dumps([1]))
     write_bank(RECIPE, out, masks_per_file=PER_FILE)
     assert same_files(out, undisturbed)
+
+
+def test_a_part_of_another_bank_counts_as_none(undisturbed: Path, tmp_path: Path) -> None:
+    out, building = tmp_path / "masks", tmp_path / "masks.building"
+    interrupt(out, 12, replace(RECIPE, seed=3))
+    other = {path.name: path.read_bytes() for path in building.glob("valid-*")}
+    records = {path.name: path.read_bytes() for path in (building / "state").iterdir()}
+    assert len(records) == 4
+    shutil.rmtree(building)
+    interrupt(out, 3)
+    for name, contents in other.items():
+        (building / name).write_bytes(contents)
+    for name, contents in records.items():
+        (building / "state" / name).write_bytes(contents)
+    write_bank(RECIPE, out, masks_per_file=PER_FILE)
+    assert same_files(out, undisturbed)
+
+
+def test_a_folder_that_another_process_holds_is_not_marked(tmp_path: Path) -> None:
+    out, building = tmp_path / "masks", tmp_path / "masks.building"
+    interrupt(out, 3)
+    marker = (building / "making.json").read_bytes()
+    with (
+        locked(building, "making"),
+        pytest.raises(OutputExistsError, match="Another process is making"),
+    ):
+        write_bank(replace(RECIPE, seed=3), out, overwrite=True, masks_per_file=PER_FILE)
+    assert (building / "making.json").read_bytes() == marker
+    assert len(list(building.glob("valid-*"))) == 1
+
+
+def test_masks_with_pictures_do_not_continue_those_without(tmp_path: Path) -> None:
+    out = tmp_path / "masks"
+    interrupt(out, 3)
+    with pytest.raises(OutputExistsError, match="interrupted bank of another recipe"):
+        write_bank(RECIPE, out, masks_per_file=PER_FILE, png=True)

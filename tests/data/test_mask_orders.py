@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +65,19 @@ def test_twelve_cells_are_exact(border: str) -> None:
         else:
             inner = np.pad(valid[margin:-margin, margin:-margin], margin, constant_values=1)
             assert np.array_equal(valid, inner)
+
+
+@pytest.mark.parametrize(
+    ("shape_hw", "settings"),
+    [((70, 90), {"brush_px": (30, 30)}), ((70, 90), {"grid": 7}), ((10, 13), {"brush_px": (5, 5)})],
+)
+def test_masks_with_holes_at_the_border_have_one_there_however_wide_the_brush(
+    shape_hw: tuple[int, int], settings: dict[str, Any]
+) -> None:
+    recipe = MaskRecipe(shape_hw, buckets="nvidia", border="clip", **settings)
+    for index in range(0, 300, 2 * CELLS):  # the smallest bucket, where the brush is cut
+        assert touches_border(make_mask(recipe, index)), index
+        assert not touches_border(make_mask(recipe, index + 1)), index
 
 
 def test_bucket_edges_hold_where_they_are_whole_pixels() -> None:
@@ -143,6 +157,11 @@ def test_the_impossible_is_refused_with_its_maximum() -> None:
         ({"brush_px": (4, 3)}, "--brush is 4:3"),
         ({"margin_px": 45}, "--margin is 45 px on masks of 90x131 px; expected 0 to 44"),
         ({"grid": -1}, "--grid is -1"),
+        ({"grid": 91}, "--grid is 91; expected 1 to 90"),
+        ({"grid": 71, "margin_px": 10}, "--grid is 71; expected 1 to 70"),
+        ({"width_px": (3, 5)}, "--family walk has no --width and no --length"),
+        ({"family": "blocks", "hole_ratio": (0.1,), "width_px": (0, 5)}, "--width is 0:5"),
+        ({"count": 10**9}, "--count is 1000000000; expected 1 to 100000000"),
     ],
 )
 def test_what_does_not_fit_together_is_a_sentence(
@@ -152,11 +171,28 @@ def test_what_does_not_fit_together_is_a_sentence(
         MaskRecipe(SHAPE, **settings)  # type: ignore[arg-type]
 
 
+def test_a_strip_is_filled_as_far_as_is_promised() -> None:
+    for border, most in (("drop", 0.95), ("torus", 0.99)):
+        recipe = MaskRecipe((1, 300), hole_ratio=(most,), border=border)
+        assert int((make_mask(recipe, 0) == 0).sum()) == round(300 * most)
+    with pytest.raises(UsageProblem, match="expected 1x1 to 65536x65536 px"):
+        MaskRecipe((1, 65537))
+    with pytest.raises(UsageProblem, match=r"the maximum is 0\.0000"):
+        MaskRecipe((1, 100), buckets="nvidia")
+
+
+def test_a_ratio_below_a_pixel_gives_one() -> None:
+    recipe = MaskRecipe((9, 11), hole_ratio=(0.001,))
+    assert int((make_mask(recipe, 0) == 0).sum()) == 1
+
+
 def test_a_frame_is_warned_of_where_it_shows() -> None:
     assert not MaskRecipe((256, 256), hole_ratio=(0.35,), margin_px=25).shows_its_frame
     assert MaskRecipe((256, 256), hole_ratio=(0.45,), margin_px=25).shows_its_frame
     assert not MaskRecipe((256, 256), hole_ratio=(0.9,)).shows_its_frame
     assert MaskRecipe((256, 256), buckets="nvidia").shows_its_frame
+    blocks = MaskRecipe((256, 256), family="blocks", hole_ratio=(0.45,), margin_px=25)
+    assert not blocks.shows_its_frame
 
 
 GOLDEN = {

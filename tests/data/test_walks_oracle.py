@@ -152,6 +152,18 @@ def test_a_walk_that_strays_far_gets_a_wider_canvas(monkeypatch: pytest.MonkeyPa
     assert (visits[0] == NEVER).all()
 
 
+def test_no_walk_wraps_round_its_canvas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Straight walks of every length, so that each canvas is filled to its last column once."""
+    for symbol, step_x in ((0x00, 1), (0x55, -1)):
+        straight = np.full(40, symbol * 0x0101010101010101, dtype=np.uint64)
+        monkeypatch.setattr("dunhuang_data.walks.steps.raw_words", lambda rng, n, w=straight: w[:n])
+        for steps in range(0, 400):
+            valid = random_walk((3, 1000), steps, rng_for(0, "mask"), WalkRule(start="center"))
+            columns = np.flatnonzero(valid[1] == 0)
+            assert sorted({500, 500 + step_x * steps}) == sorted({columns[0], columns[-1]})
+            assert len(columns) == valid.size - valid.sum() == steps + 1
+
+
 @both
 @pytest.mark.parametrize("rule", [WalkRule(border) for border in BORDERS] + list(RULES), ids=str)
 def test_to_order_takes_the_first_pixels(
@@ -159,9 +171,9 @@ def test_to_order_takes_the_first_pixels(
 ) -> None:
     monkeypatch.setattr(drawing, "LEAST_STRETCH", 32)  # so that it counts many times
     shape_hw = (14, 19)
-    lifetime = -(-int(np.prod(rule.cells_hw(shape_hw))) // 32) * 32
+    lifetime = -(-(max(rule.cells_hw(shape_hw)) ** 2) // 32) * 32
     if rule.border == "drop":
-        # walkers are followed by others when they have made as many steps as there are cells
+        # walkers are followed by others when they have made as many steps as a square has cells
         generations = [
             pixel_times(shape_hw, lifetime, rng_for(1, "mask"), rule, number) for number in range(9)
         ]
@@ -211,7 +223,7 @@ def test_all_pixels_can_be_had() -> None:
 
 
 def test_a_walk_that_never_gets_there_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert STEPS_PER_CELL == 1000
+    assert STEPS_PER_CELL == 500
     monkeypatch.setattr(drawing, "STEPS_PER_CELL", 1)
     with pytest.raises(MaskError, match=r"border clip on 30 x 41 px drew \d+ of 1230 hole pixels"):
         walk_to_order((30, 41), 1230, rng_for(0, "mask"), WalkRule("clip"))
