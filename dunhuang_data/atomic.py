@@ -200,6 +200,19 @@ def refuse_existing_file(
         )
 
 
+def refuse_inside(path: Path, folder: Path) -> None:
+    """Refuse an output file inside another output, which holds only what belongs to it.
+
+    Raises
+    ------
+    UsageProblem
+    """
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise UsageProblem(
+            f"{path} lies in {folder}, which is written as a whole. Name another place."
+        )
+
+
 @contextmanager
 def new_folder(
     out: Path, contents: Contents, overwrite: bool = False, inputs: Iterable[Path] = ()

@@ -149,8 +149,10 @@ def _answer(error: BaseException, name: str) -> int:
         say(f"Error: {error}")
         return error.exit_code
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        say("Error: The memory did not suffice. Make --batch, --width, --tile, --shard-size or")
-        say("--workers smaller, whichever this command has.")
+        say(
+            "Error: The memory did not suffice. Make --batch, --width, --tile, --size, --shard-size"
+        )
+        say("or --workers smaller, whichever this command has.")
         return EnvironmentProblem.exit_code
     if isinstance(error, OSError) and error.filename:
         # the core explains what it foresees; a refusal of the system can come from anywhere

@@ -78,7 +78,9 @@ def _lay(canvas: Canvas, pixels: Pixels, holes: int, most: int) -> int:
     free, room = canvas.free, canvas.area_hw[0] * canvas.area_hw[1]
     fresh = pixels[free[pixels]]
     free[fresh] = False
-    now = room - int(np.count_nonzero(free))
+    # small elements are counted by themselves, large ones, of many repeats, by what is left
+    few = len(fresh) < room // 64
+    now = holes + len(np.unique(fresh)) if few else room - int(np.count_nonzero(free))
     if now <= most:
         return now
     free[fresh] = True

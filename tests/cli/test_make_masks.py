@@ -1,6 +1,7 @@
 """``make-masks``: what its options ask for, presets, and what is refused."""
 
 import json
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,8 @@ def test_the_sheet_shows_the_masks(invoke: Invoke, tmp_path: Path) -> None:
             "--per-bucket and --count exclude each other",
         ),
         (("--hole-ratio", 0.97), 2, "the maximum is 0.9500"),
+        (("--grid", 41), 2, "--grid is 41; expected 1 to 40"),
+        (("--width", 5), 2, "--family walk has no --width"),
         (("--preset", "dusk"), 2, "'dusk' is not one of 'seed', 'challenge-like'"),
         (("--family", "stains"), 2, "say how much with --hole-ratio LOW:HIGH"),
     ],
@@ -129,3 +132,26 @@ def test_a_dry_run_draws_and_writes_nothing(invoke: Invoke, tmp_path: Path) -> N
     assert outcome.code == 0
     assert "The first 3: hole ratio 0.200 on average (sd 0.000), depth" in outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sheet_is_no_part_of_the_bank(invoke: Invoke, tmp_path: Path) -> None:
+    bank = tmp_path / "m"
+    given = (*SMALL, "--steps", 20, "-o", bank)
+    for place in (
+        bank / "sheet.png",
+        bank / "png" / "00000.png",
+        tmp_path / "x" / ".." / "m" / "s.png",
+    ):
+        outcome = invoke("dunhuang-data", "make-masks", *given, "--sheet", place)
+        assert outcome.code == 2
+        assert "which is written as a whole. Name another place." in outcome.err
+    assert not bank.exists()
+
+
+def test_looking_beforehand_takes_seconds_not_minutes(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the package has a command of the module's name
+    monkeypatch.setattr(sys.modules["dunhuang_cli.data.make_masks"], "LOOKED_AT_S", 0.0)
+    outcome = invoke("dunhuang-data", "make-masks", *SMALL, "--dry-run", "-o", tmp_path / "m")
+    assert "The first 1: hole ratio" in outcome.err

@@ -2,7 +2,9 @@
 
 import shlex
 import sys
+import time
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from dunhuang_data.mask_recipe import FRAME_SHOWS, MaskRecipe
 if TYPE_CHECKING:
     from dunhuang_data.mask_bank import MaskBank
 
-LOOKED_AT = 100  # masks that are drawn and measured before anything is written
+LOOKED_AT, LOOKED_AT_S = 100, 5.0  # masks, or seconds, that are measured before anything is written
 
 
 @click.command()
@@ -66,7 +68,7 @@ def make_masks(
     The bank grows in OUT.building; a call that was killed, run again, continues, and --resume
     makes sure of it. The masks are the same on any number of --workers.
     """
-    from dunhuang_data.atomic import refuse_existing, refuse_existing_png
+    from dunhuang_data.atomic import refuse_existing, refuse_existing_png, refuse_inside
     from dunhuang_data.figures import mask_sheet
     from dunhuang_data.growth import refuse_to_begin
     from dunhuang_data.mask_bank import CONTENTS, STARTED, open_bank, write_bank
@@ -75,6 +77,7 @@ def make_masks(
     recipe, bank = _from_bank(ctx, recipe_of(ctx), source)
     refuse_existing(out, CONTENTS, overwrite, [source] if source else [])
     if sheet is not None:
+        refuse_inside(sheet, out)
         refuse_existing_png(sheet, overwrite)
     if resume:
         refuse_to_begin(out, STARTED)
@@ -125,11 +128,14 @@ def _foretell(recipe: MaskRecipe, bank: "MaskBank | None") -> None:
     from dunhuang_data.mask_stats import measure_masks
 
     (height, width), count = recipe.shape_hw, recipe.count
-    some = min(count, LOOKED_AT)
-    stats = measure_masks(map(drawing_of(recipe, bank), range(some)))
+    draw, until = drawing_of(recipe, bank), time.monotonic() + LOOKED_AT_S
+    looked_at = takewhile(
+        lambda index: index == 0 or time.monotonic() < until, range(min(count, LOOKED_AT))
+    )
+    stats = measure_masks(map(draw, looked_at))
     console.say(
         f"{count} masks of {height} x {width} px, {console.size(count * height * -(-width // 8))}. "
-        f"The first {some}: hole ratio {stats.hole_ratio.mean():.3f} on average "
+        f"The first {len(stats)}: hole ratio {stats.hole_ratio.mean():.3f} on average "
         f"(sd {stats.hole_ratio.std():.3f}), depth {stats.depth_px.mean():.1f} px."
     )
     if recipe.shows_its_frame:
