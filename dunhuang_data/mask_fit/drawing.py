@@ -1,4 +1,4 @@
-"""Masks drawn by a recipe, and what they are compared by: hole ratio and radius."""
+"""Masks drawn by a recipe, and what they are compared by."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +9,14 @@ from numpy.typing import NDArray
 from dunhuang_data.errors import MaskError
 from dunhuang_data.mask_orders import make_mask
 from dunhuang_data.mask_recipe import LARGEST_SHARE, MaskRecipe
-from dunhuang_data.mask_stats.measuring import depth_and_radius
+from dunhuang_data.mask_stats import measure_masks
+from dunhuang_data.mask_stats.comparison import COMPARED
+from dunhuang_data.rng import rng_for
 from dunhuang_data.types import UInt8Array
+from dunhuang_data.walks import NEVER, WalkRule, first_visits
+
+WALKS = 15  # that steps are estimated from
+MOST_ROUNDS = 8  # steps a pixel
 
 Floats = NDArray[np.float64]
 
@@ -21,24 +27,39 @@ class HoleSizes:
 
     Attributes
     ----------
-    hole_ratio : (N,) float64
-        In [0, 1].
-    radius_px : (N,) float64
-        Distance of the pixel that is deepest in a hole to the nearest known one; the border of the
-        mask does not count as known.
+    values : dict of str to (N,) float64
+        The statistics of `dunhuang_data.mask_stats.comparison.COMPARED`: hole ratio, depth, radius,
+        number of holes, perimeter per hole pixel, sides of the border touched.
     """
 
-    hole_ratio: Floats
-    radius_px: Floats
+    values: dict[str, Floats]
+
+    @property
+    def hole_ratio(self) -> Floats:
+        """In [0, 1], (N,)."""
+        return self.values["hole_ratio"]
+
+    @property
+    def radius_px(self) -> Floats:
+        """Distance of the pixel deepest in a hole to the nearest known one, (N,)."""
+        return self.values["radius_px"]
+
+    def __getitem__(self, which: NDArray[np.bool_]) -> "HoleSizes":
+        """Return some of the masks."""
+        return HoleSizes({name: column[which] for name, column in self.values.items()})
 
 
 def hole_sizes(masks: Iterable[UInt8Array]) -> HoleSizes:
     """Measure masks, each (H, W) uint8, 1 = known, 0 = hole; radii without known pixels: inf."""
-    rows = [
-        (float(1 - valid.mean(dtype=np.float64)), depth_and_radius(valid)[1]) for valid in masks
-    ]
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 2)
-    return HoleSizes(columns[:, 0], columns[:, 1])
+    stats = measure_masks(masks)
+    return HoleSizes({name: stats.column(name) for name in COMPARED})
+
+
+def joined(parts: Sequence[HoleSizes]) -> HoleSizes:
+    """Return several sets as one."""
+    return HoleSizes(
+        {name: np.concatenate([part.values[name] for part in parts]) for name in COMPARED}
+    )
 
 
 def drawable_ratio(ratio: float, shape_hw: tuple[int, int]) -> float:
@@ -49,7 +70,7 @@ def drawable_ratio(ratio: float, shape_hw: tuple[int, int]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class DrawJob:
-    """Masks to draw and measure: of a recipe, from ``first``; to order where ratios are given."""
+    """Masks to draw and measure: of a recipe, from ``first``; of given ratios if there are any."""
 
     recipe: MaskRecipe
     first: int
@@ -68,3 +89,37 @@ def draw_and_measure(job: DrawJob) -> tuple[DrawJob, HoleSizes | None]:
         return job, hole_sizes(masks)
     except MaskError:
         return job, None
+
+
+def steps_for(
+    ratios: Sequence[float], shape_hw: tuple[int, int], rule: WalkRule, seed: int
+) -> list[int] | None:
+    """Return how many steps it takes half of the walks to fill each of these shares of a mask.
+
+    Parameters
+    ----------
+    ratios : sequence of float
+        Hole ratios in (0, 1), ascending.
+    shape_hw : tuple of int
+    rule : WalkRule
+    seed : int
+
+    Returns
+    -------
+    list of int, or None
+        None if half of the walks do not come so far in `MOST_ROUNDS` steps a pixel.
+    """
+    pixels = shape_hw[0] * shape_hw[1]
+    wanted = [max(1, round(ratio * pixels)) for ratio in ratios]
+    needed = np.full((WALKS, len(wanted)), np.inf)
+    for walk in range(WALKS):
+        steps = 4 * wanted[-1]
+        while steps <= MOST_ROUNDS * pixels:
+            visits = first_visits(shape_hw, steps, rng_for(seed, "fit-steps", walk), rule)
+            times = np.sort(visits[visits != NEVER])
+            if len(times) >= wanted[-1]:
+                needed[walk] = times[np.array(wanted) - 1]
+                break
+            steps *= 2
+    middle = np.median(needed, axis=0)
+    return [int(steps) for steps in middle] if np.isfinite(middle).all() else None

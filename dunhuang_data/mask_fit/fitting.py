@@ -1,10 +1,12 @@
 """Find the walks whose holes are most like those of given masks.
 
-The hole ratios need no search: masks are drawn to order, at ratios from the quantiles of those
-given. What is searched is how wide a walk draws, how many walk, what happens at the border and
-where they start, for the radius of the largest disk within the holes. Every candidate draws from
-the same random numbers, so that a difference between two is theirs and not of chance; the result is
-judged on masks that the search has not seen.
+Two kinds of walks are tried: to order, at ratios from the quantiles of those given, so that the
+ratio needs no search; and of so many steps, as walks without an order are made. What is searched is
+how wide a walk draws, how many walk, what happens at the border, where they start, and the steps.
+What counts most is hole ratio and radius (of the largest disk within the holes); depth, number of
+holes, perimeter and border contact decide between walks that fit these alike. Every candidate draws
+from the same random numbers, so that a difference between two is theirs and not of chance; the
+result is judged on masks that the search has not seen.
 """
 
 from dataclasses import dataclass, replace
@@ -19,6 +21,7 @@ from dunhuang_data.mask_fit.drawing import (
     HoleSizes,
     draw_and_measure,
     drawable_ratio,
+    joined,
 )
 from dunhuang_data.mask_fit.search import Search
 from dunhuang_data.mask_recipe import MaskRecipe
@@ -26,7 +29,7 @@ from dunhuang_data.mask_stats.comparison import kolmogorov_distance
 
 TARGET = 0.1  # Kolmogorov distance
 QUANTILES = 21  # of the hole ratio, at most; from the least to the largest
-PER_CANDIDATE, JUDGED, CANDIDATES = 100, 1000, 120
+PER_CANDIDATE, JUDGED, CANDIDATES = 100, 1000, 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,9 @@ class MaskFit:
         Given masks that were left out, for no walk draws them.
     drawn : int
         Masks of the recipe that were compared, from the first; the search has seen none of them.
-    hole_ratio_distance, radius_distance : float
-        Kolmogorov distance: the largest difference of the two distribution functions, in [0, 1].
+    distances : dict of str to float
+        Kolmogorov distance, statistic by statistic: the largest difference of the two distribution
+        functions, in [0, 1].
     chance : float
         Two samples of these numbers from one distribution are farther apart once in 20 times
         (Smirnov 1948, Ann. Math. Statist. 19, 279).
@@ -56,15 +60,19 @@ class MaskFit:
     all_known: int
     all_hole: int
     drawn: int
-    hole_ratio_distance: float
-    radius_distance: float
+    distances: dict[str, float]
     chance: float
     candidates: int
 
     @property
     def reached(self) -> bool:
-        """Whether both distances are at most `TARGET`."""
-        return max(self.hole_ratio_distance, self.radius_distance) <= TARGET
+        """Whether hole ratio and radius are at most `TARGET` away."""
+        return self.farthest <= TARGET
+
+    @property
+    def farthest(self) -> float:
+        """The larger distance of hole ratio and radius."""
+        return max(self.distances["hole_ratio"], self.distances["radius_px"])
 
 
 def fit_walks(
@@ -110,9 +118,11 @@ def fit_walks(
             f"Of {len(usable)} masks {all_known} have no hole and {all_hole} no known pixel; there "
             "is nothing to fit walks to. Look at them, and at --white-is."
         )
-    real = HoleSizes(given.hole_ratio[usable], given.radius_px[usable])
+    real = given[usable]
     search = Search(real, shape_hw, (seed + 1) % 2**64, per_candidate, workers, progress)
-    recipe = replace(search.best_of(candidates), seed=seed, hole_ratio=_ratios(real, shape_hw))
+    best = search.best_of(candidates)
+    ratios = _ratios(real, shape_hw) if best.to_order else ()
+    recipe = replace(best, seed=seed, hole_ratio=ratios)
     drawn = _judge(recipe, judged, search.workers)
     return MaskFit(
         recipe=recipe,
@@ -120,9 +130,11 @@ def fit_walks(
         all_known=all_known,
         all_hole=all_hole,
         drawn=judged,
-        hole_ratio_distance=kolmogorov_distance(real.hole_ratio, drawn.hole_ratio),
-        radius_distance=kolmogorov_distance(real.radius_px, drawn.radius_px),
-        chance=float(1.358 * np.sqrt(1 / len(real.hole_ratio) + 1 / judged)),
+        distances={
+            name: kolmogorov_distance(column, drawn.values[name])
+            for name, column in real.values.items()
+        },
+        chance=min(1.0, float(1.358 * np.sqrt(1 / len(real.hole_ratio) + 1 / judged))),
         candidates=len(search.scores),
     )
 
@@ -135,8 +147,5 @@ def _ratios(real: HoleSizes, shape_hw: tuple[int, int]) -> tuple[float, ...]:
 
 def _judge(recipe: MaskRecipe, count: int, workers: int) -> HoleSizes:
     jobs = [DrawJob(recipe, first, min(first + 50, count)) for first in range(0, count, 50)]
-    parts = [sizes for _, sizes in run_jobs(draw_and_measure, jobs, workers) if sizes is not None]
-    return HoleSizes(
-        np.concatenate([part.hole_ratio for part in parts]),
-        np.concatenate([part.radius_px for part in parts]),
-    )
+    done = run_jobs(draw_and_measure, jobs, workers)
+    return joined([sizes for _, sizes in done if sizes is not None])

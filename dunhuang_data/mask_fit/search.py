@@ -14,11 +14,13 @@ from dunhuang_data.mask_fit.drawing import (
     HoleSizes,
     draw_and_measure,
     drawable_ratio,
+    steps_for,
 )
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.mask_stats.comparison import distribution_gaps
 from dunhuang_data.recipe import BORDERS, STARTS
 from dunhuang_data.rng import permutation, rng_for
+from dunhuang_data.walks import WalkRule
 
 GOOD = 0.02  # distance in the search at which it ends
 WORTH_S = 4.0  # seconds of work; below, workers do not start in the time they save
@@ -34,8 +36,9 @@ class Search:
     Attributes
     ----------
     scores : dict of MaskRecipe to (float, float)
-        What was tried: Kolmogorov distance of the radius, and the mean of the same difference,
-        which still tells two candidates apart where their largest differences are equal.
+        What was tried: the larger Kolmogorov distance of hole ratio and radius, and the mean over
+        all statistics of the distance and of the mean difference, which still tells two
+        candidates apart where their largest differences are equal.
     workers : int
     """
 
@@ -50,7 +53,7 @@ class Search:
     ) -> None:
         self.scores: dict[MaskRecipe, tuple[float, float]] = {}
         self.workers = workers
-        self._radius, self._progress = real.radius_px, progress
+        self._real, self._progress = real, progress
         # evenly spaced quantiles differ less by chance than as many draws; in an order of no
         # pattern, for brush and walkers are drawn mask by mask
         places = (permutation(rng_for(seed, "fit-order"), per_candidate) + 0.5) / per_candidate
@@ -80,7 +83,8 @@ class Search:
         count = len(self._ratios)
         finalists = sorted(self.scores, key=lambda recipe: sum(self.scores[recipe]))[:FINALISTS]
         jobs = [
-            DrawJob(recipe, count, (1 + MORE) * count, MORE * self._ratios) for recipe in finalists
+            DrawJob(recipe, count, (1 + MORE) * count, MORE * self._ordered(recipe))
+            for recipe in finalists
         ]
         scores = {
             job.recipe: self._score(sizes)
@@ -89,21 +93,46 @@ class Search:
         return min(finalists, key=lambda recipe: sum(scores[recipe]))
 
     def _coarse(self) -> list[MaskRecipe]:
-        typical = 2 * float(np.median(self._radius)) + 1
+        typical = 2 * float(np.median(self._real.radius_px)) + 1
         single = [(one, one) for one in BRUSHES if one <= min(typical, self._widest)]
         within = [one for one in BRUSHES if one <= self._widest]
         ranges = [pair for pair in combinations(within, 2) if pair[0] <= typical]
         settings = [*product((1, 4, 16), single), *((1, pair) for pair in ranges)]
-        return [
+        wide = [
             replace(self._base, brush_px=brush_px, walkers=(walkers, walkers))
             for walkers, brush_px in settings
         ]
+        places = product(BORDERS, ("uniform", "box"))
+        plain = [replace(self._base, border=border, start=start) for border, start in places]
+        return list(dict.fromkeys([*plain, *self._by_steps(), *wide]))
+
+    def _by_steps(self) -> list[MaskRecipe]:
+        """Return plain walks of so many steps as fill what is given: alike, or from few to many.
+
+        Without an order, ratio and extent vary together, as they do in masks of other walks.
+        """
+        ratios = np.quantile(self._real.hole_ratio, (0.05, 0.5, 0.95)).tolist()
+        found = []
+        for border, start in product(BORDERS, ("uniform", "box")):
+            rule = WalkRule(border, start)
+            steps = steps_for(ratios, self._base.shape_hw, rule, self._base.seed)
+            if steps is not None:
+                low, middle, high = steps
+                plain = replace(self._base, hole_ratio=(), border=border, start=start)
+                found += [replace(plain, steps=(middle, middle)), replace(plain, steps=(low, high))]
+        return found
 
     def _best(self) -> MaskRecipe:
         return min(self.scores, key=lambda recipe: sum(self.scores[recipe]))
 
     def _neighbours(self, recipe: MaskRecipe) -> list[MaskRecipe]:
         """Return what differs in one respect and was not tried."""
+        if not recipe.to_order:
+            low, high = recipe.steps
+            scales = ((0.9, 0.9), (1.1, 1.1), (0.85, 1), (1.15, 1), (1, 0.85), (1, 1.15))
+            pairs = [(round(low * one), round(high * other)) for one, other in scales]
+            moved = [replace(recipe, steps=pair) for pair in pairs if pair[0] <= pair[1]]
+            return [one for one in moved if one not in self.scores]
         found = [
             *(replace(recipe, brush_px=pair) for pair in _moved(recipe.brush_px, self._widest)),
             *(replace(recipe, walkers=pair) for pair in _moved(recipe.walkers, MOST_WALKERS)),
@@ -113,7 +142,8 @@ class Search:
         return [one for one in dict.fromkeys(found) if one not in self.scores]
 
     def _try(self, recipes: list[MaskRecipe]) -> None:
-        jobs = [DrawJob(recipe, 0, len(self._ratios), self._ratios) for recipe in recipes]
+        count = len(self._ratios)
+        jobs = [DrawJob(recipe, 0, count, self._ordered(recipe)) for recipe in recipes]
         if jobs and self.workers == 0:  # the first one shows what the others will take
             start = time.perf_counter()
             self._note(*draw_and_measure(jobs.pop(0)))
@@ -129,9 +159,18 @@ class Search:
         self.scores[job.recipe] = self._score(sizes)
         self._progress(1)
 
+    def _ordered(self, recipe: MaskRecipe) -> tuple[float, ...]:
+        return self._ratios if recipe.to_order else ()
+
     def _score(self, sizes: HoleSizes | None) -> tuple[float, float]:
-        gaps = np.ones(1) if sizes is None else distribution_gaps(self._radius, sizes.radius_px)
-        return float(gaps.max()), float(gaps.mean())
+        if sizes is None:
+            return 1.0, 2.0
+        gaps = {
+            name: distribution_gaps(column, sizes.values[name])
+            for name, column in self._real.values.items()
+        }
+        farthest = max(float(gaps[name].max()) for name in ("hole_ratio", "radius_px"))
+        return farthest, float(np.mean([gap.max() + gap.mean() for gap in gaps.values()]))
 
 
 def _moved(pair: tuple[int, int], most: int) -> list[tuple[int, int]]:

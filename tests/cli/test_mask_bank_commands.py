@@ -137,7 +137,7 @@ def test_walks_are_fitted_to_a_bank_and_to_files(invoke: Invoke, tmp_path: Path)
     outcome = invoke("dunhuang-data", "fit-masks", out, "--json", *FEW)
     document = json.loads(outcome.out)
     assert document["reached"] == (
-        max(document["hole_ratio_distance"], document["radius_distance"]) <= 0.1
+        max(document["distances"][name] for name in ("hole_ratio", "radius_px")) <= 0.1
     )
     assert "60 masks; " in outcome.err
     files = ("fit-masks", out / "png", "--white-is", "known")

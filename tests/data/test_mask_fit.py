@@ -10,7 +10,7 @@ import pytest
 from dunhuang_data.errors import MaskError
 from dunhuang_data.mask_bank.importing import read_masks
 from dunhuang_data.mask_fit import TARGET, HoleSizes, MaskFit, fit_walks, hole_sizes
-from dunhuang_data.mask_fit.drawing import DrawJob, draw_and_measure
+from dunhuang_data.mask_fit.drawing import DrawJob, draw_and_measure, joined
 from dunhuang_data.mask_orders import make_mask
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.mask_stats import kolmogorov_distance
@@ -46,15 +46,15 @@ def test_known_walks_are_found_again(tmp_path: Path, recipe: MaskRecipe) -> None
         write_picture(tmp_path / f"{index:03d}.png", 1 - make_mask(recipe, index))
     masks = read_masks(tmp_path, "hole")
     given = hole_sizes(map(masks.read, range(len(masks))))
-    fit = quick_fit(given, 50, judged=400)
+    fit = quick_fit(given, 70, judged=400)
     assert fit.reached
-    assert max(fit.hole_ratio_distance, fit.radius_distance) <= TARGET
-    assert fit.candidates <= 50
+    assert fit.farthest <= TARGET
+    assert fit.candidates <= 70
     assert (fit.masks, fit.drawn, fit.recipe.seed) == (200, 400, 0)
     # the figures are those of the masks that the recipe draws
     drawn = hole_sizes(make_mask(fit.recipe, index) for index in range(400))
-    assert fit.radius_distance == kolmogorov_distance(given.radius_px, drawn.radius_px)
-    assert fit.hole_ratio_distance == kolmogorov_distance(given.hole_ratio, drawn.hole_ratio)
+    assert fit.distances["radius_px"] == kolmogorov_distance(given.radius_px, drawn.radius_px)
+    assert fit.distances["hole_ratio"] == kolmogorov_distance(given.hole_ratio, drawn.hole_ratio)
 
 
 def test_the_fit_is_the_same_on_any_number_of_workers() -> None:
@@ -70,21 +70,19 @@ def test_what_no_walk_draws_is_said() -> None:
     given = hole_sizes([valid] * 30)
     fit = quick_fit(given, 12)
     assert not fit.reached
-    assert fit.hole_ratio_distance <= TARGET
-    assert fit.radius_distance > TARGET
+    assert fit.distances["hole_ratio"] <= TARGET
+    assert fit.distances["radius_px"] > TARGET
 
 
 def test_masks_without_holes_or_without_known_pixels_are_left_out() -> None:
     some = hole_sizes(make_mask(replace(WALK, steps=(500, 500)), index) for index in range(20))
-    given = HoleSizes(
-        np.concatenate([[0.0, 1.0, 0.0], some.hole_ratio]),
-        np.concatenate([[0.0, np.inf, 0.0], some.radius_px]),
-    )
+    none, all_of_it = np.ones((64, 72), np.uint8), np.zeros((64, 72), np.uint8)
+    given = joined([hole_sizes([none, all_of_it, none]), some])
     fit = quick_fit(given, 6)
     assert (fit.masks, fit.all_known, fit.all_hole) == (20, 2, 1)
     assert fit == replace(quick_fit(some, 6), all_known=2, all_hole=1)
     with pytest.raises(MaskError, match="Of 2 masks 1 have no hole and 1 no known pixel"):
-        fit_walks(HoleSizes(given.hole_ratio[:2], given.radius_px[:2]), (64, 72))
+        fit_walks(hole_sizes([none, all_of_it]), (64, 72))
 
 
 def some_walks() -> HoleSizes:

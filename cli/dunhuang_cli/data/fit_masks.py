@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--candidates",
     type=click.IntRange(1),
-    default=120,
+    default=160,
     help="Settings of walks that are tried, at most.",
 )
 @click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0 = if it pays.")
@@ -111,32 +111,49 @@ def _counted(
 
 def _say(fit: "MaskFit") -> None:
     from dunhuang_data.mask_fit import TARGET
+    from dunhuang_data.mask_stats.records import BY_NAME
 
     left_out = fit.all_known + fit.all_hole
     console.say(
         f"{fit.masks} masks"
         + (f" ({left_out} all known or all hole left out)" if left_out else "")
         + f"; {fit.candidates} walks tried. Kolmogorov distances to {fit.drawn} masks that the "
-        f"search has not seen: hole ratio {fit.hole_ratio_distance:.3f}, radius "
-        f"{fit.radius_distance:.3f} (by chance alone up to {fit.chance:.3f} in 19 of 20 cases)."
+        f"search has not seen: hole ratio {fit.distances['hole_ratio']:.3f}, radius "
+        f"{fit.distances['radius_px']:.3f} (by chance alone up to {fit.chance:.3f} in 19 of 20 "
+        "cases)."
     )
-    if not fit.reached:
+    others = [
+        f"{BY_NAME[name].short} {distance:.3f}"
+        for name, distance in fit.distances.items()
+        if name not in ("hole_ratio", "radius_px")
+    ]
+    console.say(f"Beside these: {', '.join(others)}.")
+    if fit.reached:
+        return
+    if fit.farthest <= fit.chance:
         console.say(
-            f"Not reached: both should be at most {TARGET:g}. Walks do not draw such holes; take "
-            "the masks themselves (import-masks, then make-masks --family files --from MASKS)."
+            f"Not reached: both should be at most {TARGET:g}. With {fit.masks} masks chance alone "
+            "brings as much; more masks, or more --candidates, would tell."
+        )
+    else:
+        console.say(
+            f"Not reached: both should be at most {TARGET:g}. None of the walks that were tried "
+            "draws such holes; take the masks themselves (import-masks, then make-masks --family "
+            "files --from MASKS)."
         )
 
 
 def make_masks_line(recipe: "MaskRecipe") -> str:
     """Return the call of make-masks that draws a recipe of walks to order."""
     height, width = recipe.shape_hw
-    ratios = ":".join(f"{ratio:g}" for ratio in recipe.hole_ratio)
+    (low_steps, high_steps), ratios = recipe.steps, ":".join(map(str, recipe.hole_ratio))
+    much = f"--hole-ratio {ratios}" if recipe.to_order else f"--steps {low_steps}:{high_steps}"
     pairs = (("brush", recipe.brush_px), ("walkers", recipe.walkers))
     ranges = " ".join(
         f"--{name} {low}" if low == high else f"--{name} {low}:{high}"
         for name, (low, high) in pairs
     )
     return (
-        f"dunhuang-data make-masks -o masks --size {height}x{width} --hole-ratio {ratios} {ranges} "
+        f"dunhuang-data make-masks -o masks --size {height}x{width} {much} {ranges} "
         f"--border {recipe.border} --start {recipe.start} --seed {recipe.seed}"
     )
