@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from dunhuang_data.atomic import explained, new_file
-from dunhuang_data.mask_stats import tables
 from dunhuang_data.mask_stats.comparison import Comparison, compare
 from dunhuang_data.mask_stats.records import BUCKETS, BY_NAME, bucket_of
 from dunhuang_data.mask_stats.sets import ALL, By, MaskSet, duplicates, pooled
 from dunhuang_data.mask_stats.sources import MaskSource
+from dunhuang_data.mask_stats.tables import Table, tables_of
 
 MOST_GROUPS = 5  # of duplicates that a note lists
 
@@ -67,19 +67,9 @@ class Report:
             document["comparisons"] = [one.document() for one in self.comparisons]
         return document
 
-    def tables(self) -> list[tables.Table]:
+    def tables(self) -> list[Table]:
         """Return the tables, each with a row a set."""
-        sets = self.everything()
-        found = [tables.in_full(name, sets) for name in tables.IN_FULL]
-        found += [
-            tables.medians(sets),
-            tables.buckets(sets),
-            tables.counts(sets),
-            tables.areas(sets),
-        ]
-        if any(one.stats.hole_frequency is not None for one in sets.values()):
-            found.append(tables.places(sets))
-        return found + [tables.distances(one) for one in self.comparisons]
+        return tables_of(self.everything(), self.comparisons)
 
     def notes(self) -> list[str]:
         """Return what a person should be told in words."""

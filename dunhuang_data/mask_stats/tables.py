@@ -1,5 +1,6 @@
 """Tables for people: each with a row a set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,16 @@ def number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def in_full(name: str, sets: dict[str, MaskSet]) -> Table:
+def tables_of(sets: dict[str, MaskSet], comparisons: Sequence[Comparison]) -> list[Table]:
+    """Return every table: of the sets, by the titles they are given, and of the comparisons."""
+    tables = [_in_full(name, sets) for name in IN_FULL]
+    tables += [_medians(sets), _buckets(sets), _counts(sets), _areas(sets)]
+    if any(one.stats.hole_frequency is not None for one in sets.values()):
+        tables.append(_places(sets))
+    return tables + [_distances(one) for one in comparisons]
+
+
+def _in_full(name: str, sets: dict[str, MaskSet]) -> Table:
     """Return mean, sd and quantiles of one statistic."""
     rows = []
     for set_name, one in sets.items():
@@ -41,7 +51,7 @@ def in_full(name: str, sets: dict[str, MaskSet]) -> Table:
     return Table(title, ("set", "masks", *SHOWN), tuple(rows))
 
 
-def medians(sets: dict[str, MaskSet]) -> Table:
+def _medians(sets: dict[str, MaskSet]) -> Table:
     """Return the medians of the statistics that are not shown in full."""
     rows = [
         (
@@ -57,7 +67,7 @@ def medians(sets: dict[str, MaskSet]) -> Table:
     return Table("Medians of what else is measured", ("set", *columns), tuple(rows))
 
 
-def buckets(sets: dict[str, MaskSet]) -> Table:
+def _buckets(sets: dict[str, MaskSet]) -> Table:
     """Return how many masks each bucket of hole ratio has."""
     rows = []
     for name, one in sets.items():
@@ -72,7 +82,7 @@ def buckets(sets: dict[str, MaskSet]) -> Table:
     )
 
 
-def counts(sets: dict[str, MaskSet]) -> Table:
+def _counts(sets: dict[str, MaskSet]) -> Table:
     """Return how many masks stand out."""
     counted = {name: one.stats.counts() for name, one in sets.items()}
     columns = ("masks", "touching the border", "all known", "all hole", "duplicates")
@@ -81,7 +91,7 @@ def counts(sets: dict[str, MaskSet]) -> Table:
     return Table("Masks that stand out", ("set", *columns), rows)
 
 
-def areas(sets: dict[str, MaskSet]) -> Table:
+def _areas(sets: dict[str, MaskSet]) -> Table:
     """Return the quantiles of the areas of all connected holes."""
     rows = []
     for name, one in sets.items():
@@ -91,7 +101,7 @@ def areas(sets: dict[str, MaskSet]) -> Table:
     return Table("Areas of all connected holes (px)", ("set", "holes", *AREAS), tuple(rows))
 
 
-def places(sets: dict[str, MaskSet]) -> Table:
+def _places(sets: dict[str, MaskSet]) -> Table:
     """Return how often a pixel is a hole, by place."""
     rows = []
     for name, one in sets.items():
@@ -103,7 +113,7 @@ def places(sets: dict[str, MaskSet]) -> Table:
     return Table("How often a pixel is a hole (share of the masks)", ("set", *columns), tuple(rows))
 
 
-def distances(comparison: Comparison) -> Table:
+def _distances(comparison: Comparison) -> Table:
     """Return the distances of two sets, a row a statistic."""
     rows = tuple(
         (

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from drawings import TINY_PLAN, save_picture
+from dunhuang_cli import console
 from dunhuang_data.build import build_dataset
 from dunhuang_data.mask_bank import open_bank, write_bank
 from dunhuang_data.mask_recipe import MaskRecipe
@@ -396,6 +397,25 @@ def test_a_bank_that_is_not_whole_is_not_measured(stats: Invoke, tmp_path: Path)
         outcome = stats(root, "--white-is", "known")
         assert outcome.code == 3
         assert "Run the same command again; it continues." in outcome.err
+
+
+def test_a_table_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    console.table("x[/y]", ["a[red]b", "n"], [("c[/d]:smile:\x1b[31m", "1"), ("\udcff", "2")])
+    shown = capsys.readouterr().err
+    for name in ("x[/y]", "a[red]b", "c[/d]:smile:\u241b[31m", "\ufffd"):
+        assert name in shown
+    assert "\x1b" not in shown
+
+
+def test_control_characters_of_file_names_are_made_visible(
+    stats: Invoke, files: Path, tmp_path: Path
+) -> None:
+    (files / "e\x1b[31mvil.png").write_bytes((files / "wall-2.png").read_bytes())
+    outcome = stats(files, "--white-is", "hole", "--html", tmp_path / "a.html")
+    assert outcome.code == 0
+    for shown in (outcome.err, (tmp_path / "a.html").read_text("utf-8")):
+        assert "row 0 (e\u241b[31mvil.png)" in shown
+        assert "\x1b" not in shown
 
 
 def test_names_are_shown_as_they_are(stats: Invoke, tmp_path: Path, small: Path) -> None:
