@@ -16,6 +16,7 @@ from dunhuang_data.mask_stats.comparison import COMPARED, Comparison
 from dunhuang_data.mask_stats.records import BY_NAME
 from dunhuang_data.mask_stats.sets import MaskSet
 from dunhuang_data.mask_stats.summary import RATIO_BINS, MaskStats
+from dunhuang_data.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#666666"
 SOLID: Literal["-"] = "-"
 DASHED: Literal["--"] = "--"
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "SimHei",
+)
+"""What names are written in: the font of all other text, then common ones with Chinese; of a
+collection matplotlib knows the first font alone, which is Noto's Japanese one."""
 FEW = 20
 """Below so many masks a heat map shows single masks: it has a scale of its own, lest it set all."""
 MOST_ROWS = 12
@@ -104,13 +119,35 @@ def _ratio(axis: "Axes", name: str, stats: MaskStats) -> None:
     for edge in BUCKET_EDGES:
         axis.axvline(edge, color=GREY, linewidth=0.6, linestyle=":")
     axis.set(xlabel="hole ratio (share of the pixels)", ylabel="masks", xlim=(0, 1))
-    axis.set_title(f"{_short(name)}: {len(stats)} mask{'s' * (len(stats) != 1)}")
+    axis.set_title(
+        f"{_short(name)}: {len(stats)} mask{'s' * (len(stats) != 1)}",
+        parse_math=False, fontfamily=_families(),
+    )  # fmt: skip
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _short(name: str, most: int = 44) -> str:
-    """Return a title that fits above a panel: its end, which tells paths apart."""
+    """Return a name that fits above a panel: its end, which tells paths apart.
+
+    A character that no font here has is written as its number: it would be an empty box, and
+    matplotlib would warn of it.
+    """
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    fonts = [get_font(findfont(FontProperties(family=[one]))) for one in _families()]
+    name = "".join(
+        one if any(font.get_char_index(ord(one)) for font in fonts) else ascii(one)[1:-1]
+        for one in visible(name)
+    )
     return name if len(name) <= most else f"…{name[-most:]}"
+
+
+def _families() -> list[str]:
+    """Return those of `FONTS` that are installed; asking for others makes matplotlib warn."""
+    from matplotlib.font_manager import fontManager
+
+    installed = {font.name for font in fontManager.ttflist}
+    return [name for name in FONTS if name in installed]
 
 
 def _depth(axis: "Axes", stats: MaskStats, scales: Scales) -> None:
@@ -174,8 +211,10 @@ def comparison_figure(comparison: Comparison, one: MaskSet, other: MaskSet) -> "
     for axis, name, distance in zip(axes.flat, COMPARED, comparison.distances, strict=True):
         for stats, color, style in ((one.stats, BLUE, SOLID), (other.stats, VERMILION, DASHED)):
             values = np.sort(stats.column(name))
-            values = values[np.isfinite(values)]
-            share = np.arange(1, len(values) + 1) / len(stats)
+            values = values[~np.isnan(values)]  # as in the distance: what is infinite counts
+            share = np.arange(1, len(values) + 1) / max(1, len(values))
+            finite = np.isfinite(values)
+            values, share = values[finite], share[finite]
             axis.step(values, share, where="post", color=color, linestyle=style)
         axis.set(xlabel=BY_NAME[name].title, ylabel="share of masks up to it", ylim=(0, 1.02))
         gap = "no value" if distance.distance is None else f"distance {distance.distance:.2f}"
@@ -185,8 +224,10 @@ def comparison_figure(comparison: Comparison, one: MaskSet, other: MaskSet) -> "
         for text, each in zip(comparison.titles, (one, other), strict=True)
     ]
     handles = [
-        Line2D([], [], color=BLUE, linestyle=SOLID, label=labels[0]),
-        Line2D([], [], color=VERMILION, linestyle=DASHED, label=labels[1]),
+        Line2D([], [], color=BLUE, linestyle=SOLID),
+        Line2D([], [], color=VERMILION, linestyle=DASHED),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
+    legend = figure.legend(handles, "12", loc="outside upper center", ncols=2, frameon=False)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set(text=label, parse_math=False, fontfamily=_families())
     return figure

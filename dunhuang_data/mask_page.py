@@ -1,8 +1,8 @@
 """Measured masks as one page: a single file that needs no network, no script and no other file."""
 
 import base64
+import html
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 
 from dunhuang_data import __version__
@@ -18,6 +18,7 @@ from dunhuang_data.mask_stats import (
     pooled,
     title,
 )
+from dunhuang_data.text import visible
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #ffffff; --line: #c9c9c9;
@@ -99,8 +100,9 @@ def _opening(report: Report) -> str:
 REMARKS = (
     "Quantiles are p0 (the smallest) to p100 (the largest); sd is the standard deviation. Holes "
     "are 8-connected. The border of the picture does not count as known. Masks that are all hole "
-    "have no finite depth and are left out of its mean and quantiles. The centre is the middle "
-    "quarter of each axis, the edge the outer 1/32, the corners 1/16 of each."
+    "have no finite depth or radius and are left out of mean, sd and quantiles; "
+    "limits see them. The centre is the middle quarter of each axis, the edge the outer 1/32, the "
+    "corners 1/16 of each."
 )
 
 
@@ -200,6 +202,11 @@ def _table(table: Table, words: bool = False) -> str:
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.title)}">'
         f"<table{kind}><thead><tr>{head}</tr></thead>\n<tbody>{rows}</tbody></table></div>\n"
     )
+
+
+def escape(text: str) -> str:
+    """Return a text as HTML, with what cannot be seen made visible."""
+    return html.escape(visible(text))
 
 
 def _anchor(heading: str) -> str:

@@ -50,15 +50,21 @@ def size(count: float) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Show a table on stderr; the first column is text, the others numbers."""
+    """Show a table on stderr; the first column is text, the others numbers.
+
+    Names are shown as they are: nothing in them is markup, or steers the terminal.
+    """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    shown = Table(title=title, title_justify="left")
+    from dunhuang_data.text import visible
+
+    shown = Table(title=Text(visible(title)), title_justify="left")
     for place, column in enumerate(columns):
-        shown.add_column(column, justify="left" if place == 0 else "right")
+        shown.add_column(Text(visible(column)), justify="left" if place == 0 else "right")
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*(Text(visible(cell)) for cell in row))
     console = Console(stderr=True)
     if not console.is_terminal:
         console.width = 120  # a log has no width of its own

@@ -8,7 +8,7 @@ from dunhuang_data.mask_stats.comparison import Comparison, compare, kolmogorov_
 from dunhuang_data.mask_stats.gates import Gate, failures, limitable, raise_failed, read_gate
 from dunhuang_data.mask_stats.measuring import depth_and_radius, measure_mask, measure_masks
 from dunhuang_data.mask_stats.records import BUCKETS, STATISTICS, RowLabel
-from dunhuang_data.mask_stats.report import Report, Table, glossary, make_report, title
+from dunhuang_data.mask_stats.report import Report, make_report, title
 from dunhuang_data.mask_stats.sets import (
     By,
     MaskSet,
@@ -19,6 +19,7 @@ from dunhuang_data.mask_stats.sets import (
 )
 from dunhuang_data.mask_stats.sources import MaskSource, open_against, open_source
 from dunhuang_data.mask_stats.summary import QUANTILES, MaskStats
+from dunhuang_data.mask_stats.tables import Table, glossary
 
 __all__ = [
     "BUCKETS",

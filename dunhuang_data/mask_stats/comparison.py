@@ -73,6 +73,8 @@ class Comparison:
         Masks of the first set that the other has too, pixel for pixel.
     means : tuple of float
         Mean hole ratio of either.
+    same : bool
+        Whether both hold the same masks, in whatever order.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Comparison:
     distances: tuple[Distance, ...]
     shared: int
     means: tuple[float, float]
+    same: bool
 
     @property
     def heading(self) -> str:
@@ -110,6 +113,8 @@ class Comparison:
     def _headline(self) -> str:
         one, other = self.titles
         ratio = f"mean hole ratio {self.means[0]:.1%} against {self.means[1]:.1%}"
+        if self.same:
+            return f"{one} and {other} match ({ratio}): they hold the same masks, pixel for pixel."
         different = [each for each in self.distances if each.verdict not in ALIKE]
         if different:
             worst = max(different, key=lambda each: each.distance or 0.0)
@@ -155,7 +160,7 @@ class Comparison:
                 f"{middle} (distance {one.distance:.2f}; chance alone stays below "
                 f"{one.chance:.2f})."
             )
-        if self.shared:
+        if self.shared and not self.same:
             masks = "1 mask" if self.shared == 1 else f"{self.shared} masks"
             lines.append(f"{self.titles[1]} has {masks} of {self.titles[0]} too, pixel for pixel.")
         return lines
@@ -192,18 +197,19 @@ def chance_distance(first: int, second: int, statistics: int = len(COMPARED)) ->
 
 def compare(one: MaskSet, other: MaskSet, titles: tuple[str, str] | None = None) -> Comparison:
     """Compare two sets of masks, statistic by statistic; titles are what sentences call them."""
-    known = set(other.stats.table["hash"].tolist())
-    shared = sum(digest in known for digest in one.stats.table["hash"].tolist())
+    digests, known = (sorted(each.stats.table["hash"].tolist()) for each in (one, other))
+    same, either = digests == known, set(known)
     return Comparison(
         name=one.name,
         titles=titles or (one.name, other.name),
-        distances=tuple(_distance(name, one, other) for name in COMPARED),
-        shared=shared,
+        distances=tuple(_distance(name, one, other, same) for name in COMPARED),
+        shared=sum(digest in either for digest in digests),
         means=(float(one.stats.hole_ratio.mean()), float(other.stats.hole_ratio.mean())),
+        same=same,
     )
 
 
-def _distance(name: str, one: MaskSet, other: MaskSet) -> Distance:
+def _distance(name: str, one: MaskSet, other: MaskSet, same: bool) -> Distance:
     first, second = (
         column[~np.isnan(column)] for column in (one.stats.column(name), other.stats.column(name))
     )
@@ -211,7 +217,7 @@ def _distance(name: str, one: MaskSet, other: MaskSet) -> Distance:
     if 0 in sizes:
         return Distance(name, None, 1.0, "too few to tell", None, None, sizes)
     distance, chance = kolmogorov_distance(first, second), min(1.0, chance_distance(*sizes))
-    verdict = _verdict(distance, chance)
+    verdict: Verdict = "within chance" if same else verdict_of(distance, chance)
     return Distance(name, distance, chance, verdict, _median(first), _median(second), sizes)
 
 
@@ -221,7 +227,8 @@ def _median(values: NDArray[np.float64]) -> float | None:
     return middle if np.isfinite(middle) else None
 
 
-def _verdict(distance: float, chance: float) -> Verdict:
+def verdict_of(distance: float, chance: float) -> Verdict:
+    """Return the word for a distance, where chance alone stays below ``chance``."""
     if distance <= chance:
         return "too few to tell" if chance > LARGE else "within chance"
     if distance <= SMALL:

@@ -4,12 +4,14 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from dunhuang_data.errors import MaskError, UsageProblem
 from dunhuang_data.mask_stats.comparison import COMPARED, Comparison
 from dunhuang_data.mask_stats.records import BY_NAME
 from dunhuang_data.mask_stats.sets import MaskSet
-from dunhuang_data.mask_stats.summary import COUNTS, SUMMARIES, described
+from dunhuang_data.mask_stats.summary import COUNTS, SUMMARIES, described_with_infinite
+from dunhuang_data.types import SPLITS
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -72,16 +74,18 @@ def read_gate(text: str, sets: Sequence[str], compared: bool) -> Gate:
             "'hole_ratio.p95 > 0.4', 'train:depth_px.mean < 1' or 'duplicates > 0'. OP is one of "
             f"{' '.join(OPERATORS)}."
         )
+    if not isfinite(float(form["limit"])):
+        raise UsageProblem(f"--fail-if {text!r}: {form['limit']} is too large a number.")
     statistic, _, summary = form["value"].partition(".")
     if statistic == "distance" and not compared:
         raise UsageProblem(f"--fail-if {text!r} needs --against, to have a distance from.")
     _check_known(text, statistic, summary)
-    if form["set"] is not None and form["set"].strip() not in sets:
-        shown = ", ".join(sets[:12]) + (" …" if len(sets) > 12 else "")
-        raise UsageProblem(
-            f"--fail-if {text!r}: there is no set {form['set'].strip()!r}. The sets are: {shown}."
-        )
     name = None if form["set"] is None else form["set"].strip()
+    if name is not None and name not in sets:
+        shown = ", ".join(sets[:12]) + (" …" if len(sets) > 12 else "")
+        left_out = name in SPLITS and set(sets) < set(SPLITS)
+        what = f"--only leaves {name} out" if left_out else f"there is no set {name!r}"
+        raise UsageProblem(f"--fail-if {text!r}: {what}. The sets are: {shown}.")
     return Gate(text.strip(), name, form["value"], form["op"], float(form["limit"]))
 
 
@@ -105,12 +109,15 @@ def _check_known(text: str, statistic: str, summary: str) -> None:
 
 
 def limitable(sets: Iterable[MaskSet], comparisons: Iterable[Comparison]) -> dict[str, Values]:
-    """Return, for each set, every number that a gate can name."""
+    """Return, for each set, every number that a gate can name.
+
+    Unlike the tables, a limit sees masks that are all hole: their depth and radius are infinite.
+    """
     found: dict[str, dict[str, float | None]] = {}
     for one in sets:
         values: dict[str, float | None] = dict(one.stats.counts())
         for name in BY_NAME:
-            numbers = described(one.stats.column(name))
+            numbers = described_with_infinite(one.stats.column(name))
             values |= {f"{name}.{summary}": number for summary, number in numbers.items()}
         found[one.name] = values
     for comparison in comparisons:
@@ -120,17 +127,32 @@ def limitable(sets: Iterable[MaskSet], comparisons: Iterable[Comparison]) -> dic
     return dict(found)
 
 
-def failures(gates: Iterable[Gate], values: Mapping[str, Values]) -> list[str]:
+def failures(gates: Iterable[Gate], values: Mapping[str, Values], sets: Sequence[str]) -> list[str]:
     """Return a sentence for every gate that fails, set by set.
 
-    A number that does not exist (the mean depth where every mask is all hole; anything of a set
-    without masks, but its counts, which are 0) fails a gate too: what cannot be judged has not
-    passed.
+    Parameters
+    ----------
+    gates : iterable of Gate
+    values : mapping
+        What `limitable` gave.
+    sets : sequence of str
+        The names of all sets there can be, those without masks included: a gate on a count that
+        names no set is held against each of them.
+
+    Notes
+    -----
+    A number that does not exist (the depth of a set without masks that the gate names, a distance
+    that nothing has) fails a gate too: what cannot be judged has not passed. Only a gate that names
+    no set leaves sets without masks alone, unless it is on a count, which is 0 there.
     """
     sentences = []
     for gate in gates:
-        having = [name for name, one in values.items() if gate.value in one]
-        for name in having if gate.set_name is None else (gate.set_name,):
+        held = _held_against(gate, values, sets)
+        if not held:
+            sentences.append(
+                f"{gate.value} has no value in any set, so {gate.text!r} cannot be judged."
+            )
+        for name in held:
             value = values.get(name, dict.fromkeys(COUNTS, 0)).get(gate.value)
             if value is None:
                 sentences.append(
@@ -141,6 +163,15 @@ def failures(gates: Iterable[Gate], values: Mapping[str, Values]) -> list[str]:
                     f"{name}: {gate.value} is {value:.6g}; the limit is {gate.op} {gate.limit:g}."
                 )
     return sentences
+
+
+def _held_against(gate: Gate, values: Mapping[str, Values], sets: Sequence[str]) -> Sequence[str]:
+    """Return the names of the sets that a gate is held against."""
+    if gate.set_name is not None:
+        return (gate.set_name,)
+    if gate.value in COUNTS:
+        return sets
+    return [name for name, one in values.items() if gate.value in one]
 
 
 def raise_failed(sentences: Sequence[str], source: str) -> None:

@@ -10,23 +10,12 @@ import numpy as np
 
 from dunhuang_data.atomic import explained, new_file
 from dunhuang_data.mask_stats.comparison import Comparison, compare
-from dunhuang_data.mask_stats.records import BUCKETS, BY_NAME, STATISTICS, bucket_of
+from dunhuang_data.mask_stats.records import BUCKETS, BY_NAME, bucket_of
 from dunhuang_data.mask_stats.sets import ALL, By, MaskSet, duplicates, pooled
 from dunhuang_data.mask_stats.sources import MaskSource
+from dunhuang_data.mask_stats.tables import Table, tables_of
 
-SHOWN = ("mean", "sd", "p0", "p5", "p50", "p95", "p100")
-IN_FULL = ("hole_ratio", "depth_px", "radius_px", "holes")
-BY_MEDIAN = ("largest_share", "islands", "perimeter_px", "perimeter_per_px", "sides")
 MOST_GROUPS = 5  # of duplicates that a note lists
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table for people: the first column is text, the others numbers."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +69,7 @@ class Report:
 
     def tables(self) -> list[Table]:
         """Return the tables, each with a row a set."""
-        sets = self.everything()
-        tables = [_in_full(name, sets) for name in IN_FULL]
-        tables += [_medians(sets), _buckets(sets), _counts(sets), _areas(sets)]
-        if any(one.stats.hole_frequency is not None for one in sets.values()):
-            tables.append(_places(sets))
-        return tables + [_distances(one) for one in self.comparisons]
+        return tables_of(self.everything(), self.comparisons)
 
     def notes(self) -> list[str]:
         """Return what a person should be told in words."""
@@ -94,7 +78,8 @@ class Report:
         groups: Sequence[Sequence[MaskSet]] = [
             self.sets, *([(self.against[1],)] if self.against else []),
         ]  # fmt: skip
-        for source, sets in zip(sources, groups, strict=True):
+        options = ("--white-is", "--against-white-is")
+        for source, sets, option in zip(sources, groups, options, strict=False):
             grey = _grey(sets)
             if source.kind == "files" and grey["most"] > 0:
                 notes.append(
@@ -106,7 +91,7 @@ class Report:
             if source.kind == "files" and ratio > 0.6:
                 notes.append(
                     f"{source.root}: {ratio:.0%} of the pixels are holes on average. If the other "
-                    "part of each mask is what is missing, --white-is says the wrong one."
+                    f"part of each mask is what is missing, {option} says the wrong one."
                 )
         notes += _duplicate_notes(self.sets)
         if self.against is not None:
@@ -153,8 +138,8 @@ def make_report(
     source : MaskSource
     by : {"all", "split", "picture", "bucket"}
     sets : sequence of MaskSet
-        What `measure_source` gave for it. Splits are compared one by one (but not with themselves),
-        buckets and pictures all together.
+        What `measure_source` gave for it. Splits are compared one by one, buckets and pictures all
+        together.
     against : MaskSource, optional
     others : sequence of MaskSet
         What `measure_source` gave for that.
@@ -167,7 +152,6 @@ def make_report(
         compare(one, other, (f"{source.root} ({one.name})" if by == "split" else title(source),
                              title(against)))
         for one in units
-        if source.root != against.root or set(one.labels) != set(other.labels)
     )  # fmt: skip
     return Report(source, by, tuple(sets), (against, other), comparisons)
 
@@ -195,11 +179,6 @@ def title(source: MaskSource) -> str:
     return f"{source.root}{only}"
 
 
-def number(value: float | None, digits: int) -> str:
-    """Return a number for a table; a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
 def _grey(sets: Sequence[MaskSet]) -> dict[str, Any]:
     """Return how grey mask files are: mean over the files, and the file with most."""
     shares = np.concatenate([one.stats.column("grey_share") for one in sets])
@@ -221,94 +200,3 @@ def _duplicate_notes(sets: Sequence[MaskSet]) -> list[str]:
     if len(groups) > MOST_GROUPS:
         notes.append(f"  and {len(groups) - MOST_GROUPS} more groups (--json lists them all)")
     return notes
-
-
-def _in_full(name: str, sets: dict[str, MaskSet]) -> Table:
-    rows = []
-    for set_name, one in sets.items():
-        numbers = one.stats.summary_of(name)
-        shown = [number(numbers[column], BY_NAME[name].digits) for column in SHOWN]
-        rows.append((set_name, f"{len(one.stats)}", *shown))
-    return Table(BY_NAME[name].title, ("set", "masks", *SHOWN), tuple(rows))
-
-
-def _medians(sets: dict[str, MaskSet]) -> Table:
-    rows = [
-        (
-            name,
-            *(
-                number(one.stats.summary_of(column)["p50"], BY_NAME[column].digits)
-                for column in BY_MEDIAN
-            ),
-        )
-        for name, one in sets.items()
-    ]
-    columns = tuple(BY_NAME[name].title.removesuffix(" per mask") for name in BY_MEDIAN)
-    return Table("Medians of what else is measured", ("set", *columns), tuple(rows))
-
-
-def _buckets(sets: dict[str, MaskSet]) -> Table:
-    rows = []
-    for name, one in sets.items():
-        cells = [
-            f"{bucket['masks']}"
-            + ("" if bucket["depth_px_p50"] is None else f" ({bucket['depth_px_p50']:.1f})")
-            for bucket in one.stats.buckets()
-        ]
-        rows.append((name, *cells))
-    return Table(
-        "Masks by hole ratio (in brackets their median depth, px)", ("set", *BUCKETS), tuple(rows)
-    )
-
-
-def _counts(sets: dict[str, MaskSet]) -> Table:
-    counted = {name: one.stats.counts() for name, one in sets.items()}
-    columns = ("masks", "touching the border", "all known", "all hole", "duplicates")
-    keys = ("count", "touching_border", "all_known", "all_hole", "duplicates")
-    rows = tuple((name, *(str(one[key]) for key in keys)) for name, one in counted.items())
-    return Table("Masks that stand out", ("set", *columns), rows)
-
-
-def _areas(sets: dict[str, MaskSet]) -> Table:
-    rows = []
-    for name, one in sets.items():
-        areas = one.stats.areas()
-        shown = [number(areas[column], 1 if column == "mean" else 0) for column in AREAS]
-        rows.append((name, str(areas["holes"]), *shown))
-    return Table("Areas of all connected holes (px)", ("set", "holes", *AREAS), tuple(rows))
-
-
-AREAS = ("mean", "p5", "p25", "p50", "p75", "p95", "p100")
-
-
-def _places(sets: dict[str, MaskSet]) -> Table:
-    rows = []
-    for name, one in sets.items():
-        found = one.stats.where()
-        columns = ("mean", "centre", "edge", "corner")
-        shown = (number(found[column] if found else None, 3) for column in columns)
-        rows.append((name, *shown))
-    columns = ("everywhere", "centre", "edge", "corners")
-    return Table("How often a pixel is a hole (share of the masks)", ("set", *columns), tuple(rows))
-
-
-def _distances(comparison: Comparison) -> Table:
-    rows = tuple(
-        (
-            BY_NAME[one.statistic].title,
-            number(one.median, BY_NAME[one.statistic].digits),
-            number(one.against_median, BY_NAME[one.statistic].digits),
-            number(one.distance, 3),
-            number(one.chance, 3),
-            one.verdict,
-        )
-        for one in comparison.distances
-    )
-    columns = ("statistic", "median", "against", "distance", "chance stays below", "verdict")
-    return Table(comparison.heading, columns, rows)
-
-
-def glossary() -> Table:
-    """Return what each statistic means."""
-    rows = tuple((one.name, one.meaning) for one in STATISTICS)
-    return Table("What is measured of each mask", ("name", "meaning"), rows)

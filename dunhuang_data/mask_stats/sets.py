@@ -94,6 +94,8 @@ def _measure_part(job: _Job) -> _Done:
 def set_names(source: MaskSource, by: By) -> list[str]:
     """Return the names of the sets that a source falls into, empty buckets and splits included.
 
+    A split that the source leaves out is none of them.
+
     Raises
     ------
     UsageProblem
@@ -108,7 +110,7 @@ def set_names(source: MaskSource, by: By) -> list[str]:
     if by == "bucket":
         return list(BUCKETS)
     if by == "split":
-        return list(SPLITS)
+        return list(SPLITS) if source.only is None else [source.only]
     return list(dict.fromkeys(label.picture for label in source.labels))
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from dunhuang_data import manifest, mask_bank
-from dunhuang_data.errors import DataProblem, PictureError, UsageProblem
+from dunhuang_data.errors import DataProblem, MaskError, PictureError, UsageProblem
 from dunhuang_data.foreign_masks import read_mask
+from dunhuang_data.growth import unfinished
 from dunhuang_data.mask_bank import open_bank
+from dunhuang_data.mask_bank.files import STARTED
 from dunhuang_data.mask_stats.records import RowLabel
 from dunhuang_data.pictures import find_pictures, raise_together
 from dunhuang_data.plan import read_plan
@@ -93,6 +95,8 @@ class MaskSource:
         Of mask files, one a mask.
     white_is : {"hole", "known"}, optional
         Of mask files.
+    only : {"train", "val", "test"}, optional
+        The split of a dataset that was asked for.
     """
 
     root: Path
@@ -100,6 +104,7 @@ class MaskSource:
     labels: tuple[RowLabel, ...]
     paths: tuple[Path, ...] = ()
     white_is: WhiteIs | None = None
+    only: Split | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -124,22 +129,27 @@ class MaskSource:
         last = first.row + stop - start
         return SplitPart(self.root, as_split(first.split), first.row, last)
 
-    def refuse_inside(self, picture: Path) -> None:
-        """Refuse an output picture among mask files: the next call would take it for a mask.
+    def refuse_inside(self, output: Path) -> None:
+        """Refuse an output among what is measured.
+
+        It could replace a file of a bank or a dataset, or be taken for a mask the next time.
 
         Raises
         ------
         UsageProblem
         """
-        if self.kind == "files" and picture.resolve().is_relative_to(self.root.resolve()):
+        if output.resolve().is_relative_to(self.root.resolve()):
             raise UsageProblem(
-                f"{picture} lies in {self.root}, the folder of the masks, and would be taken for "
-                "one of them the next time. Name another place."
+                f"{output} lies in {self.root}, which is measured, and nothing is written into it. "
+                "Name another place."
             )
 
 
 def open_source(
-    root: Path, white_is: WhiteIs | None = None, only: Split | None = None
+    root: Path,
+    white_is: WhiteIs | None = None,
+    only: Split | None = None,
+    options: str = "--",
 ) -> MaskSource:
     """Find out what a path is and list its masks.
 
@@ -151,6 +161,8 @@ def open_source(
         What white stands for in mask files. There is no default: both are in use.
     only : {"train", "val", "test"}, optional
         Take this split of a dataset alone.
+    options : {"--", "--against-"}
+        How the options are called that gave these two, for messages.
 
     Raises
     ------
@@ -159,19 +171,48 @@ def open_source(
     UsageProblem
         If the options do not fit what it is.
     """
+    _refuse_parts(root)
     is_bank, is_dataset = ((root / name).is_file() for name in (mask_bank.MARKER, manifest.MARKER))
     if only is not None and not is_dataset:
-        raise UsageProblem(f"{root} is no dataset and has no splits, so there is no {only} in it.")
+        raise UsageProblem(
+            f"{root} is no dataset and has no splits, so there is no {only} in it. Leave "
+            f"{options}only out."
+        )
     if white_is is not None and (is_bank or is_dataset):
         raise UsageProblem(
             f"{root} is {'a mask bank' if is_bank else 'a dataset'}, in which 1 is known and 0 is "
-            "a hole. Leave --white-is out; it is for mask files of other programs."
+            f"a hole. Leave {options}white-is out; it is for mask files of other programs."
         )
     if is_bank:
         return MaskSource(root, "bank", tuple(map(RowLabel, range(len(open_bank(root))))))
     if is_dataset:
-        return MaskSource(root, "dataset", _dataset_labels(root, only))
-    return _files(root, white_is)
+        return MaskSource(root, "dataset", _dataset_labels(root, only), only=only)
+    return _files(root, white_is, f"{options}white-is")
+
+
+def _refuse_parts(root: Path) -> None:
+    """Refuse what is only a part of a bank or a dataset, or is not whole yet.
+
+    Raises
+    ------
+    MaskError
+        If it is a bank whose making was interrupted.
+    UsageProblem
+        If it is the file that marks a bank or a dataset.
+    """
+    if not root.exists() and (unfinished(root) / STARTED).is_file():
+        open_bank(root)  # says where the unfinished bank lies, and how to go on
+    for folder in (root, *root.absolute().parents[:1]):
+        if (folder / STARTED).is_file():
+            raise MaskError(
+                f"{root} belongs to a mask bank that is not whole yet: its make-masks runs or was "
+                "interrupted. Run the same command again; it continues."
+            )
+    if root.is_file() and root.name in (mask_bank.MARKER, manifest.MARKER):
+        raise UsageProblem(
+            f"{root} is the list of contents of a bank or a dataset. Name the folder, "
+            f"{root.parent}."
+        )
 
 
 def open_against(
@@ -186,8 +227,8 @@ def open_against(
     for a folder of that name.
     """
     if source.kind == "dataset" and str(against) in SPLITS and only is None:
-        return open_source(source.root, white_is, as_split(str(against)))
-    return open_source(against, white_is, only)
+        return open_source(source.root, white_is, as_split(str(against)), "--against-")
+    return open_source(against, white_is, only, "--against-")
 
 
 def _dataset_labels(root: Path, only: Split | None) -> tuple[RowLabel, ...]:
@@ -209,8 +250,8 @@ def _dataset_labels(root: Path, only: Split | None) -> tuple[RowLabel, ...]:
     return found
 
 
-def _files(root: Path, white_is: WhiteIs | None) -> MaskSource:
-    """List the mask files below a folder."""
+def _files(root: Path, white_is: WhiteIs | None, option: str) -> MaskSource:
+    """List the mask files below a folder; ``option`` is the one that tells what white is."""
     neither = (
         f"{root} is neither a mask bank (no {mask_bank.MARKER}) nor a whole dataset (no "
         f"{manifest.MARKER})"
@@ -226,8 +267,8 @@ def _files(root: Path, white_is: WhiteIs | None) -> MaskSource:
     if white_is is None:
         raise UsageProblem(
             f"{neither}, but holds {len(found)} picture files. If they are masks, look at one and "
-            "say what white stands for in them, --white-is hole or --white-is known "
-            "(--against-white-is for the other set); both are in use, so it is never guessed."
+            f"say what white stands for in them, {option} hole or {option} known; both are in "
+            "use, so it is never guessed."
         )
     labels = tuple(RowLabel(row, one.path.name if one.path == root else
                             one.path.relative_to(root).as_posix())

@@ -84,11 +84,6 @@ class MaskStats:
             "duplicates": len(self) - len(np.unique(self.table["hash"])),
         }
 
-    def bucket_counts(self) -> dict[str, int]:
-        """Count masks by hole-ratio bucket, with both outsides, so that the counts add up to N."""
-        counts = np.bincount(bucket_of(self.hole_ratio), minlength=len(BUCKETS))
-        return dict(zip(BUCKETS, counts.tolist(), strict=True))
-
     def buckets(self) -> list[dict[str, Any]]:
         """Return, for each bucket, masks, share of the set, and median depth and radius in it."""
         place = bucket_of(self.hole_ratio)
@@ -154,6 +149,25 @@ def described(values: NDArray[np.float64]) -> dict[str, float | None]:
         return dict.fromkeys(SUMMARIES)
     numbers = (finite.mean(), finite.std(), *np.quantile(finite, QUANTILES))
     return {name: float(number) for name, number in zip(SUMMARIES, numbers, strict=True)}
+
+
+def described_with_infinite(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """Return what `described` does, with infinite values as the largest ones.
+
+    A quantile between a finite and an infinite value is infinite, as is the mean; how far infinite
+    values spread cannot be said (None).
+    """
+    known = np.sort(values[~np.isnan(values)])
+    if len(known) == 0 or np.isfinite(known[-1]):
+        return described(known)
+
+    def quantile(share: float) -> float:
+        place = share * (len(known) - 1)
+        upper = float(known[int(np.ceil(place))])
+        return upper if np.isinf(upper) else float(np.quantile(known[np.isfinite(known)],
+            place / max(1, int(np.isfinite(known).sum()) - 1)))  # fmt: skip
+
+    return dict(zip(SUMMARIES, (np.inf, None, *map(quantile, QUANTILES)), strict=True))
 
 
 def described_counts(

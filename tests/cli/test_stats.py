@@ -2,17 +2,23 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from drawings import save_picture
-from dunhuang_data.mask_bank import write_bank
+from drawings import TINY_PLAN, save_picture
+from dunhuang_cli import console
+from dunhuang_data.build import build_dataset
+from dunhuang_data.mask_bank import open_bank, write_bank
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.mask_stats import STATISTICS
+from dunhuang_data.plan import make_plan
+from dunhuang_data.recipe import BuildRecipe
 
 Invoke = Callable[..., Any]
 
@@ -165,7 +171,7 @@ def test_a_mismatch_is_said_in_words(stats: Invoke, bank_root: Path, small: Path
 def test_one_bank_matches_itself_split_by_split(stats: Invoke, dataset: Path) -> None:
     outcome = stats(dataset, "--against", "val", "--json")
     document = json.loads(outcome.out)
-    assert [one["set"] for one in document["comparisons"]] == ["train", "test"]
+    assert [one["set"] for one in document["comparisons"]] == ["train", "val", "test"]
     assert all(one["alike"] for one in document["comparisons"])
     outcome = stats(dataset, "--only", "train", "--against", dataset, "--against-only", "test")
     assert f"{dataset} (train) and {dataset} (test) " in " ".join(outcome.err.split())
@@ -237,7 +243,7 @@ def test_nothing_is_overwritten_unasked(stats: Invoke, bank_root: Path, tmp_path
 def test_a_plot_is_not_put_among_the_masks(stats: Invoke, files: Path) -> None:
     outcome = stats(files, "--white-is", "hole", "--figure", files / "stats.png")
     assert outcome.code == 2
-    assert "would be taken for one of them the next time" in outcome.err
+    assert "nothing is written into it" in outcome.err
     outcome = stats(files, "--white-is", "hole", "--figure", files / "wall-1.png", "--overwrite")
     assert outcome.code == 4
     assert "is an input" in outcome.err
@@ -259,3 +265,168 @@ def test_bad_masks_are_named_with_file_and_row(
     assert outcome.code == 3
     assert "row 4 (x.png) is 31 x 20 px (height x width)" in outcome.err
     assert stats(files, "--white-is", "hole", "--any-size").code == 0
+
+
+def test_what_was_asked_for_is_compared_even_with_itself(
+    stats: Invoke, bank_root: Path, dataset: Path
+) -> None:
+    for arguments in (
+        (bank_root, "--against", bank_root),
+        (bank_root, "--against", bank_root, "--by", "bucket"),
+        (bank_root, "--against", f"{bank_root}/."),
+        (dataset, "--only", "train", "--against", "train"),
+    ):
+        outcome = stats(*arguments, "--json", "--fail-if", "distance.depth_px > 0.1")
+        assert outcome.code == 0, arguments
+        (comparison,) = json.loads(outcome.out)["comparisons"]
+        assert comparison["distances"]["depth_px"]["distance"] == 0
+        assert " match (" in comparison["verdict"][0]
+        assert "hold the same masks, pixel for pixel" in comparison["verdict"][0]
+        assert stats(*arguments, "--fail-if", "distance.depth_px <= 0").code == 3
+
+
+def test_a_folder_read_in_two_ways_is_compared_with_itself(stats: Invoke, files: Path) -> None:
+    arguments = (files, "--white-is", "known", "--against", files, "--against-white-is", "hole")
+    outcome = stats(*arguments, "--fail-if", "distance.hole_ratio > 0.1")
+    assert outcome.code == 3
+    assert "distance.hole_ratio is 1" in outcome.err
+
+
+@pytest.fixture
+def without_test(pictures: Path, bank_root: Path, tmp_path: Path) -> Path:
+    """A dataset whose split test has no samples."""
+    recipe = replace(TINY_PLAN, split=(0.7, 0.3, 0.0))
+    plan = make_plan([pictures], recipe)
+    assert plan.count_by_split()["test"] == 0
+    build_dataset(plan, open_bank(bank_root), tmp_path / "shards", BuildRecipe("zarr"))
+    return tmp_path / "shards"
+
+
+def test_a_limit_on_counts_sees_what_is_empty(
+    stats: Invoke, without_test: Path, bank_root: Path
+) -> None:
+    outcome = stats(without_test, "--fail-if", "count < 1")
+    assert outcome.code == 3
+    assert "test: count is 0; the limit is < 1." in outcome.err
+    assert stats(without_test, "--fail-if", "hole_ratio.p100 > 1").code == 0
+    outcome = stats(bank_root, "--by", "bucket", "--fail-if", "count == 0")
+    assert outcome.code == 3
+    assert "above 0.6: count is 0" in outcome.err
+
+
+def test_what_was_left_out_is_not_called_empty(stats: Invoke, dataset: Path) -> None:
+    outcome = stats(dataset, "--only", "val", "--fail-if", "train:count < 1")
+    assert outcome.code == 2
+    assert "--only leaves train out" in outcome.err
+    assert stats(dataset, "--only", "val", "--fail-if", "count < 1").code == 0
+
+
+def test_nothing_is_written_among_what_is_measured(
+    stats: Invoke, dataset: Path, bank_root: Path, files: Path, tmp_path: Path
+) -> None:
+    dataset = shutil.copytree(dataset, tmp_path / "shards")
+    table = dataset / "plan" / "patches.csv"
+    before = table.read_bytes()
+    (tmp_path / "link").symlink_to(dataset)
+    against = ("--against", files, "--against-white-is", "hole")
+    for arguments in (
+        (dataset, "--csv", table, "--overwrite"),
+        (dataset, "--csv", tmp_path / "link" / "new.csv"),
+        (bank_root, "--html", bank_root / "page.html"),
+        (bank_root, "--csv", dataset / "new.csv", "--against", dataset),
+        (bank_root, "--figure", files / "x.png", *against),
+        (bank_root, "--csv", files / "x.csv", *against),
+    ):
+        outcome = stats(*arguments)
+        assert outcome.code == 2, arguments
+        assert "is measured, and nothing is written into it" in outcome.err
+    assert table.read_bytes() == before
+    assert not {"x.png", "x.csv"} & {path.name for path in files.iterdir()}
+
+
+def test_a_limit_sees_masks_without_a_known_pixel(stats: Invoke, files: Path) -> None:
+    save_picture(files / "none.png", np.full((20, 31), 255, np.uint8))
+    arguments = (files, "--white-is", "hole", "--fail-if")
+    outcome = stats(*arguments, "radius_px.p100 > 5")
+    assert outcome.code == 3
+    assert "radius_px.p100 is inf; the limit is > 5." in outcome.err
+    assert "Depth (px); masks that are all hole are left out" in outcome.err
+    assert stats(*arguments, "radius_px.p50 > 5").code == 0
+
+
+def test_limits_of_the_environment_are_told_apart_by_semicolons(
+    stats: Invoke, bank_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUNHUANG_STATS_FAIL_IF", "count > 9; hole_ratio.p0 > 2;count > 10")
+    outcome = stats(bank_root)
+    assert outcome.code == 3
+    assert "2 limits were reached" in outcome.err
+
+
+def test_the_option_that_was_given_is_named(
+    stats: Invoke, bank_root: Path, small: Path, files: Path
+) -> None:
+    outcome = stats(bank_root, "--against", small, "--against-white-is", "hole")
+    assert outcome.code == 2
+    assert "Leave --against-white-is out" in outcome.err
+    outcome = stats(bank_root, "--against", small, "--against-only", "val")
+    assert outcome.code == 2
+    assert "Leave --against-only out" in outcome.err
+    outcome = stats(bank_root, "--against", files, "--against-white-is", "known")
+    assert "--against-white-is says the wrong one" in outcome.err
+    outcome = stats(bank_root / "bank.json")
+    assert outcome.code == 2
+    assert f"Name the folder, {bank_root}" in outcome.err
+
+
+def test_a_bank_full_of_holes_is_no_matter_of_polarity(
+    stats: Invoke, dataset: Path, tmp_path: Path
+) -> None:
+    recipe = MaskRecipe(shape_hw=(32, 40), steps=(60_000, 60_000), border="torus", count=3, seed=1)
+    write_bank(recipe, tmp_path / "full")
+    outcome = stats(tmp_path / "full", "--fail-if", "hole_ratio.p0 < 0.6")
+    assert outcome.code == 0, outcome.err
+    assert "says the wrong one" not in outcome.err
+
+
+def test_a_bank_that_is_not_whole_is_not_measured(stats: Invoke, tmp_path: Path) -> None:
+    building = tmp_path / "hm.building"
+    save_picture(building / "png" / "0.png", np.zeros((20, 31), np.uint8))
+    (building / "making.json").write_text("{}")
+    for root in (tmp_path / "hm", building, building / "png"):
+        outcome = stats(root, "--white-is", "known")
+        assert outcome.code == 3
+        assert "Run the same command again; it continues." in outcome.err
+
+
+def test_a_table_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    console.table("x[/y]", ["a[red]b", "n"], [("c[/d]:smile:\x1b[31m", "1"), ("\udcff", "2")])
+    shown = capsys.readouterr().err
+    for name in ("x[/y]", "a[red]b", "c[/d]:smile:\u241b[31m", "\ufffd"):
+        assert name in shown
+    assert "\x1b" not in shown
+
+
+def test_control_characters_of_file_names_are_made_visible(
+    stats: Invoke, files: Path, tmp_path: Path
+) -> None:
+    (files / "e\x1b[31mvil.png").write_bytes((files / "wall-2.png").read_bytes())
+    outcome = stats(files, "--white-is", "hole", "--html", tmp_path / "a.html")
+    assert outcome.code == 0
+    for shown in (outcome.err, (tmp_path / "a.html").read_text("utf-8")):
+        assert "row 0 (e\u241b[31mvil.png)" in shown
+        assert "\x1b" not in shown
+
+
+def test_names_are_shown_as_they_are(stats: Invoke, tmp_path: Path, small: Path) -> None:
+    for name in ("x[/y]", "x[red]z", "a$\\frac{$b", "\u58c1\u753b"):
+        (tmp_path / "m").mkdir(exist_ok=True)
+        root = (tmp_path / "m").rename(tmp_path / name.replace("/", "|"))
+        save_picture(root / "m.png", np.eye(20, 31, dtype=np.uint8) * 255)
+        shown = root.name
+        outputs = ("--figure", tmp_path / "a.png", "--html", tmp_path / "a.html", "--overwrite")
+        arguments = ("--white-is", "hole", "--against", small, "--by", "all", *outputs)
+        outcome = stats(root, *arguments)
+        assert outcome.code == 0, outcome.err
+        assert "Warning" not in outcome.err
+        assert shown in (tmp_path / "a.html").read_text("utf-8")

@@ -15,6 +15,7 @@ from dunhuang_data.mask_figures import (
     stats_figure,
 )
 from dunhuang_data.mask_stats import MaskSet, MaskStats, RowLabel, compare, measure_masks
+from dunhuang_data.mask_stats.comparison import COMPARED
 from dunhuang_data.pictures import read_picture
 
 MASKS = [np.eye(9, 12, k, dtype=np.uint8) for k in range(5)]
@@ -98,6 +99,44 @@ def test_a_comparison_draws_the_gap_that_it_names() -> None:
     assert axis.get_title() == f"distance {comparison.distances[0].distance:.2f}: too few to tell"
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["a: 5 masks", "b: 2 masks"]
+
+
+def test_shares_are_of_the_masks_that_have_a_value() -> None:
+    """Without holes there is no perimeter per hole pixel (NaN); all hole is infinitely deep."""
+    one, other = (
+        MaskSet(name, measure_masks(masks), tuple(map(RowLabel, range(len(masks)))))
+        for name, masks in (("a", [*MASKS[:2], *WITHOUT]), ("b", MASKS[:3]))
+    )
+    figure = comparison_figure(compare(one, other), one, other)
+    last = {name: axis.lines[0].get_ydata()[-1]  # type: ignore[index]
+            for name, axis in zip(COMPARED, figure.axes, strict=True)}  # fmt: skip
+    assert last["perimeter_per_px"] == 1  # of 3, one of which is NaN no more
+    assert last["depth_px"] == 3 / 4  # the infinite one is never reached
+    assert last["hole_ratio"] == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_are_text_and_no_formulas(capfd: pytest.CaptureFixture[str]) -> None:
+    stats = measure_masks(MASKS)
+    for name in ("a$\\frac{$b", "_under", "\u58c1\u753b\x1b[31m"):
+        one = MaskSet(name, stats, tuple(map(RowLabel, range(5))))
+        comparison = compare(one, one)
+        figure = comparison_figure(comparison, one, one)
+        assert len(png_of(figure)) > 1000
+        assert len(figure.legends[0].get_texts()) == 2
+        assert len(png_of(stats_figure({name: stats}))) > 1000
+    figure = stats_figure({"a$\\frac{$b": stats, "_under": stats})
+    assert figure.axes[0].get_title() == "a$\\frac{$b: 5 masks"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_character_without_a_font_is_written_as_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("dunhuang_data.mask_figures.FONTS", ("No Such Font", "DejaVu Sans"))
+    figure = stats_figure({"wall \u58c1\u753b": measure_masks(MASKS)})
+    assert figure.axes[0].get_title() == "wall \\u58c1\\u753b: 5 masks"
+    assert len(png_of(figure)) > 1000
 
 
 def test_a_figure_is_the_same_bytes_again(tmp_path: Path) -> None:

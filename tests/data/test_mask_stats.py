@@ -8,7 +8,13 @@ import pytest
 from scipy import ndimage
 
 from dunhuang_data.errors import MaskError
-from dunhuang_data.mask_stats import BUCKETS, MaskStats, measure_mask, measure_masks
+from dunhuang_data.mask_stats import (
+    BUCKETS,
+    MaskStats,
+    depth_and_radius,
+    measure_mask,
+    measure_masks,
+)
 from dunhuang_data.mask_stats.summary import described, described_counts, where_holes_are
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.rng import raw_words, rng_for
@@ -119,6 +125,13 @@ def test_distances_are_exact_whatever_opencv_does_with_its_threads() -> None:
         assert row["radius_px"] == distance.max()
 
 
+def test_long_distances_in_a_thin_picture_are_counted_as_often_as_they_occur() -> None:
+    """Squares far above the number of pixels are sorted, not put into bins."""
+    valid = np.ones((2, 50), np.uint8)
+    valid[:, :30] = 0
+    assert depth_and_radius(valid) == (15.5, 30.0)  # 30, 29 … 1, each twice
+
+
 def test_what_lies_far_from_the_holes_changes_nothing() -> None:
     small = measure_masks([DRAWN])
     large = measure_masks([np.pad(DRAWN, ((9, 4), (13, 0)), constant_values=1)])
@@ -159,7 +172,7 @@ def with_ratio(holes: int) -> UInt8Array:
 
 def test_the_buckets_add_up_and_own_their_upper_edge() -> None:
     stats = measure_masks([with_ratio(n) for n in (0, 1, 2, 10, 11, 60, 61)])
-    assert stats.bucket_counts() == {
+    assert {one["bucket"]: one["masks"] for one in stats.buckets()} == {
         "up to 0.01": 2, "0.01-0.1": 2, "0.1-0.2": 1, "0.2-0.3": 0,
         "0.3-0.4": 0, "0.4-0.5": 0, "0.5-0.6": 1, "above 0.6": 1,
     }  # fmt: skip

@@ -5,7 +5,14 @@ import pytest
 from scipy import stats as scipy_stats
 
 from dunhuang_data.mask_stats import MaskSet, RowLabel, compare, kolmogorov_distance, measure_masks
-from dunhuang_data.mask_stats.comparison import COMPARED, RISK, chance_distance
+from dunhuang_data.mask_stats.comparison import (
+    COMPARED,
+    LARGE,
+    RISK,
+    SMALL,
+    chance_distance,
+    verdict_of,
+)
 from dunhuang_data.rng import draw_unit, rng_for
 from dunhuang_data.types import UInt8Array
 from dunhuang_data.walks import random_walk
@@ -108,6 +115,37 @@ def test_a_real_but_small_difference_is_called_small() -> None:
     assert ratio.verdict == "small"
     assert comparison.alike
     assert comparison.sentences()[0].startswith("a and b nearly match")
+
+
+@pytest.mark.parametrize(
+    ("distance", "chance", "verdict"),
+    [
+        (0.05, 0.05, "within chance"),
+        (0.35, 0.35, "too few to tell"),
+        (SMALL, 0.05, "small"),
+        (np.nextafter(SMALL, 1), 0.05, "clear"),
+        (LARGE, 0.05, "clear"),
+        (np.nextafter(LARGE, 1), 0.05, "large"),
+    ],
+)
+def test_each_limit_belongs_to_the_milder_word(
+    distance: float, chance: float, verdict: str
+) -> None:
+    assert verdict_of(distance, chance) == verdict
+
+
+def test_a_set_matches_itself_however_few_its_masks_are() -> None:
+    one = set_of("a", [constant(2), constant(3)])
+    again = set_of("b", [constant(3), constant(2)])
+    comparison = compare(one, again)
+    assert comparison.alike
+    assert {each.distance for each in comparison.distances} == {0.0}
+    assert comparison.sentences() == [
+        "a and b match (mean hole ratio 2.0% against 2.0%): they hold the same masks, pixel for "
+        "pixel."
+    ]
+    more = compare(one, set_of("c", [constant(2), constant(3), constant(3)]))
+    assert "cannot be told" in more.sentences()[0]
 
 
 def test_what_both_sets_hold_is_counted() -> None:

@@ -67,7 +67,7 @@ def test_workers_and_parts_leave_no_trace(bank: Path, monkeypatch: pytest.Monkey
 
 def test_buckets_share_out_the_masks(bank: Path) -> None:
     (whole,), parts = measure_source(open_source(bank)), measure_source(open_source(bank), "bucket")
-    counts = whole.stats.bucket_counts()
+    counts = {one["bucket"]: one["masks"] for one in whole.stats.buckets()}
     assert {one.name: len(one.stats) for one in parts} == {n: c for n, c in counts.items() if c}
     assert len(parts) > 1
     again = pooled(parts, "masks").stats
@@ -75,6 +75,14 @@ def test_buckets_share_out_the_masks(bank: Path) -> None:
     assert again.areas() == whole.stats.areas()
     twice = pooled([parts[0], parts[0]], "masks").stats
     assert twice.area_counts.tolist() == [2 * n for n in parts[0].stats.area_counts]
+
+
+def test_many_sets_have_no_heat_maps(bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    buckets = len(set_names(open_source(bank), "bucket"))
+    for most, kept in ((buckets, True), (buckets - 1, False)):
+        monkeypatch.setattr(sets_module, "MOST_MAPS", most)
+        parts = measure_source(open_source(bank), "bucket")
+        assert {one.stats.hole_frequency is not None for one in parts} == {kept}
 
 
 @pytest.mark.parametrize("format", ["zarr", "hdf5"])

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from dunhuang_data.types import Split
 
 WHITE = click.Choice(["hole", "known"])
+
+
+class LimitType(click.ParamType[str]):
+    """A limit. It has blanks in it, so a variable of the environment splits them at semicolons."""
+
+    name = "LIMIT"
+    envvar_list_splitter = ";"
+
+
 SPLIT = click.Choice(["train", "val", "test"])
 MOST_ROWS = 30  # of a table on a terminal
 
@@ -43,9 +52,11 @@ MOST_ROWS = 30  # of a table on a terminal
 @click.option(
     "--fail-if",
     multiple=True,
+    type=LimitType(),
     metavar="LIMIT",
     help="End with exit code 3 where this holds: [SET:]STATISTIC.SUMMARY OP NUMBER, such as "
-    "'hole_ratio.p95 > 0.4', 'duplicates > 0', 'distance.depth_px > 0.1'. Can be given again.",
+    "'hole_ratio.p95 > 0.4', 'duplicates > 0', 'distance.depth_px > 0.1'. Can be given again; in "
+    "DUNHUANG_STATS_FAIL_IF, separated by semicolons.",
 )
 @click.option("--csv", type=FILE, help="Also write a table with one row for each mask (CSV).")
 @click.option("--html", type=FILE, help="Also write all of it as one page that needs no network.")
@@ -83,10 +94,6 @@ def stats(
     --against, two sets of masks are compared, and said in words whether they match.
     """
     from dunhuang_data import mask_stats
-    from dunhuang_data.atomic import refuse_existing_file
-    from dunhuang_data.figures import save_figure
-    from dunhuang_data.mask_figures import stats_figure
-    from dunhuang_data.mask_page import write_page
 
     if against is None and (against_white_is or against_only):
         raise click.UsageError("--against-white-is and --against-only go with --against.")
@@ -97,17 +104,41 @@ def stats(
     by = by or ("split" if measured.kind == "dataset" else "all")
     names = mask_stats.set_names(measured, by)
     gates = [mask_stats.read_gate(text, names, compared=other is not None) for text in fail_if]
-    inputs = [*measured.paths, *(other.paths if other else ())]
     outputs = {"CSV": csv, "HTML": html, "PNG": figure}
-    for kind, path in outputs.items():
-        if path is not None:
-            refuse_existing_file(path, kind, overwrite, inputs)
-    if figure is not None:
-        measured.refuse_inside(figure)
+    _refuse_outputs(outputs, overwrite, [measured, *([other] if other else [])])
     sets = _measured(measured, by, workers, any_size)
     others = _measured(other, "all", workers, any_size) if other else []
     report = mask_stats.make_report(measured, by, sets, other, others)
     _show(report)
+    _write(report, csv, html, figure)
+    values = mask_stats.limitable(report.sets, report.comparisons)
+    failed = mask_stats.failures(gates, values, names)
+    lines = [str(path) for path in outputs.values() if path is not None]
+    console.result(report.document() | {"failed": failed}, json, "\n".join(lines))
+    mask_stats.raise_failed(failed, str(source))
+
+
+def _refuse_outputs(
+    outputs: dict[str, Path | None], overwrite: bool, sources: "list[MaskSource]"
+) -> None:
+    """Refuse outputs that are in use, or lie in what is measured, before anything is measured."""
+    from dunhuang_data.atomic import refuse_existing_file
+
+    inputs = [path for one in sources for path in one.paths]
+    for kind, path in outputs.items():
+        if path is None:
+            continue
+        refuse_existing_file(path, kind, overwrite, inputs)
+        for one in sources:
+            one.refuse_inside(path)
+
+
+def _write(report: "Report", csv: Path | None, html: Path | None, figure: Path | None) -> None:
+    """Write what was asked for."""
+    from dunhuang_data.figures import save_figure
+    from dunhuang_data.mask_figures import stats_figure
+    from dunhuang_data.mask_page import write_page
+
     if csv is not None:
         report.write_csv(csv)
     if html is not None:
@@ -115,10 +146,6 @@ def stats(
     if figure is not None:
         groups = {name: one.stats for name, one in report.everything().items()}
         save_figure(stats_figure(groups), figure)
-    failed = mask_stats.failures(gates, mask_stats.limitable(report.sets, report.comparisons))
-    lines = [str(path) for path in outputs.values() if path is not None]
-    console.result(report.document() | {"failed": failed}, json, "\n".join(lines))
-    mask_stats.raise_failed(failed, str(source))
 
 
 def _measured(source: "MaskSource", by: "By", workers: int, any_size: bool) -> "list[MaskSet]":
@@ -132,12 +159,14 @@ def _measured(source: "MaskSource", by: "By", workers: int, any_size: bool) -> "
 
 def _show(report: "Report") -> None:
     """Print tables, notes and verdicts for a person."""
+    from dunhuang_data.text import visible
+
     for table in report.tables():
         console.table(table.title, table.columns, table.rows[:MOST_ROWS])
         if len(table.rows) > MOST_ROWS:
             console.say(f"… and {len(table.rows) - MOST_ROWS} more sets: --json, --html")
     for note in report.notes():
-        console.say(note)
+        console.say(visible(note))
     for comparison in report.comparisons:
         for sentence in comparison.sentences():
-            console.say(sentence)
+            console.say(visible(sentence))
