@@ -12,12 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from dunhuang_data.atomic import (
-    Progress,
-    explained,
-    no_progress,
-    write_bytes,
-)
+from dunhuang_data.atomic import Progress, explained, no_progress, write_bytes
 from dunhuang_data.errors import EnvironmentProblem, MaskError
 from dunhuang_data.executors import run_jobs
 from dunhuang_data.growth import Growth, growing, sweep_partial
@@ -140,10 +135,16 @@ def check_bank_fits(plan: PatchPlan, bank: MaskBank) -> None:
             f"The masks of {bank.root} are {height} x {width} px, the patches {size} x {size} px. "
             f"Make masks with --size {size}; masks are never resampled."
         )
-    if len(bank) < len(plan.patches):
+    count = len(plan.patches)
+    if len(bank) < count:
+        again = f"Make a bank with --count {count}."
+        if bank.recipe.family == "files":
+            again = (
+                f"Draw from it: make-masks --family files --from {bank.root} --count {count} -o …"
+            )
         raise MaskError(
-            f"The bank {bank.root} has {len(bank)} masks for {len(plan.patches)} patches; mask i "
-            f"is laid on patch i. Make a bank with --count {len(plan.patches)}."
+            f"The bank {bank.root} has {len(bank)} masks for {count} patches; mask i is laid on "
+            f"patch i. {again}"
         )
 
 

@@ -143,10 +143,11 @@ def mask_sheet(masks: Sequence[UInt8Array], columns: int = 8, side_px: int = 128
         1 = known, 0 = hole.
     columns : int
     side_px : int
-        Longer side of a thumbnail; shrunk by nearest neighbour, so that it stays two-valued.
+        Longer side of a thumbnail at most. Shrunk, its greys are shares of holes, so that no crack
+        of one pixel is broken or lost.
     """
     ordered = sorted(masks, key=hole_ratio)
-    cells = [valid_as_picture(_thumbnail(valid, side_px)) for valid in ordered]
+    cells = [_thumbnail(valid_as_picture(valid), side_px) for valid in ordered]
     labels = [
         f"hole ratio {hole_ratio(valid):.3f}\ndepth {depth_and_radius(valid)[0]:.1f} px"
         for valid in ordered
@@ -158,9 +159,13 @@ def mask_sheet(masks: Sequence[UInt8Array], columns: int = 8, side_px: int = 128
     )
 
 
-def _thumbnail(valid: UInt8Array, side_px: int) -> UInt8Array:
-    step = max(1, -(-max(valid.shape) // side_px))
-    return valid[::step, ::step]
+def _thumbnail(picture: UInt8Array, side_px: int) -> UInt8Array:
+    height, width = picture.shape[:2]
+    step = max(1, -(-max(height, width) // side_px))
+    if step == 1:
+        return picture
+    size = max(1, width // step), max(1, height // step)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def sample_sheet(samples: Samples, titles: Sequence[str]) -> UInt8Array:

@@ -12,15 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dunhuang_data.atomic import (
-    Contents,
-    explained,
-    locked,
-    refuse_existing,
-    replace_folder,
-    write_json,
-)
+from dunhuang_data.atomic import explained, locked, replace_folder, write_json
 from dunhuang_data.errors import DataProblem, OutputExistsError
+from dunhuang_data.refusals import Contents, refuse_existing
 
 STATE = "state"  # folder of the records; gone when the output is whole
 

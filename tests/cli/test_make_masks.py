@@ -144,7 +144,7 @@ def test_a_sheet_is_no_part_of_the_bank(invoke: Invoke, tmp_path: Path) -> None:
     ):
         outcome = invoke("dunhuang-data", "make-masks", *given, "--sheet", place)
         assert outcome.code == 2
-        assert "which is written as a whole. Name another place." in outcome.err
+        assert "would be taken for a part of it. Name another place." in outcome.err
     assert not bank.exists()
 
 

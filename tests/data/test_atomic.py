@@ -6,16 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dunhuang_data.atomic import (
-    locked,
-    new_file,
-    new_folder,
-    refuse_existing,
-    refuse_existing_png,
-    write_json,
-    write_text,
-)
+from dunhuang_data.atomic import locked, new_file, new_folder, write_json, write_text
 from dunhuang_data.errors import OutputError, OutputExistsError, UsageProblem
+from dunhuang_data.refusals import refuse_existing, refuse_existing_png
 
 
 def test_a_file_appears_when_its_block_ends_well(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Figures show what they claim: checked at the pixels that matter."""
 
+import cv2
 import numpy as np
 
 from drawings import draw_picture
@@ -61,6 +62,13 @@ def test_a_mask_sheet_is_sorted_by_hole_ratio() -> None:
     sheet = mask_sheet([full, half, np.ones_like(full)], columns=3)
     cells = [sheet[GAP + 2 * LABEL :, GAP + n * (12 + GAP) :][:8, :12] for n in range(3)]
     assert [round(float(cell.mean()) / 255, 2) for cell in cells] == [1.0, 0.5, 0.0]
+
+
+def test_a_crack_of_one_pixel_is_whole_on_the_sheet() -> None:
+    valid = np.ones((300, 401), dtype=np.uint8)
+    valid[np.arange(300), np.arange(300) + 52] = 0
+    sheet = mask_sheet([valid], columns=1, side_px=100)
+    assert cv2.connectedComponents((sheet[60:-20, 15:85, 0] < 230).astype(np.uint8))[0] == 2
 
 
 def test_a_mask_sheet_says_ratio_and_depth_on_two_lines() -> None:

@@ -58,11 +58,11 @@ def build(
     Nothing is drawn here: the same plan, masks and pictures give the same bytes, on any number of
     workers. The shards grow in OUT.building; a build that was killed, run again, continues.
     """
-    from dunhuang_data.atomic import refuse_existing
     from dunhuang_data.build import build_dataset, check_bank_fits
     from dunhuang_data.manifest import CONTENTS
     from dunhuang_data.mask_bank import open_bank
     from dunhuang_data.plan import read_plan
+    from dunhuang_data.refusals import refuse_existing
 
     refuse_existing(out, CONTENTS, overwrite, (plan, masks))
     patch_plan, bank = read_plan(plan), open_bank(masks)

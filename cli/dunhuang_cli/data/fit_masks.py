@@ -78,10 +78,11 @@ def _masks(
     source: Path, white_is: Literal["hole", "known"] | None, size: tuple[int, int] | None
 ) -> "tuple[Iterable[UInt8Array], tuple[int, int], int]":
     from dunhuang_data.errors import UsageProblem
-    from dunhuang_data.mask_bank import MARKER, open_bank
+    from dunhuang_data.growth import unfinished
+    from dunhuang_data.mask_bank import MARKER, STARTED, open_bank
     from dunhuang_data.mask_bank.importing import mask_files_below, read_masks
 
-    if (source / MARKER).is_file():
+    if (source / MARKER).is_file() or (unfinished(source) / STARTED).is_file():
         if white_is is not None or size is not None:
             raise UsageProblem(
                 f"{source} is a mask bank: what is a hole in it, and its size, are known. Leave "

@@ -44,15 +44,16 @@ def import_masks(
     at half of white; files of 0 and 1 instead of 0 and 255 are understood. files.csv in the bank
     says where each mask comes from and what was done to it.
     """
-    from dunhuang_data.atomic import refuse_existing, refuse_existing_png, refuse_inside
     from dunhuang_data.figures import mask_sheet
     from dunhuang_data.mask_bank import CONTENTS, open_bank
     from dunhuang_data.mask_bank.importing import mask_files_below, read_masks, write_imported
     from dunhuang_data.pictures import write_picture
+    from dunhuang_data.refusals import refuse_existing, refuse_existing_png, refuse_inside
 
     refuse_existing(out, CONTENTS, overwrite, (folder,))
     if sheet is not None:
         refuse_inside(sheet, out)
+        refuse_inside(sheet, folder)
         refuse_existing_png(sheet, overwrite)
     with console.progress(len(mask_files_below(folder)), "reading masks") as progress:
         masks = read_masks(folder, white_is, size, progress)

@@ -68,11 +68,11 @@ def make_masks(
     The bank grows in OUT.building; a call that was killed, run again, continues, and --resume
     makes sure of it. The masks are the same on any number of --workers.
     """
-    from dunhuang_data.atomic import refuse_existing, refuse_existing_png, refuse_inside
     from dunhuang_data.figures import mask_sheet
     from dunhuang_data.growth import refuse_to_begin
     from dunhuang_data.mask_bank import CONTENTS, STARTED, open_bank, write_bank
     from dunhuang_data.pictures import write_picture
+    from dunhuang_data.refusals import refuse_existing, refuse_existing_png, refuse_inside
 
     recipe, bank = _from_bank(ctx, recipe_of(ctx), source)
     refuse_existing(out, CONTENTS, overwrite, [source] if source else [])

@@ -23,11 +23,11 @@ def preview(dataset: Path, out: Path, split: str, count: int, overwrite: bool, j
 
     One a row: target, mask (white = known) and masked image. A wrong polarity is seen at once.
     """
-    from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.errors import DatasetError
     from dunhuang_data.figures import sample_sheet
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.reader import DatasetReader
+    from dunhuang_data.refusals import refuse_existing_png
     from dunhuang_data.types import as_split
 
     reader = DatasetReader(dataset, as_split(split))

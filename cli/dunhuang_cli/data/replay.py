@@ -35,9 +35,9 @@ def replay(
     """
     from dataclasses import asdict
 
-    from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.plan import MARKER, read_plan
+    from dunhuang_data.refusals import refuse_existing_png
     from dunhuang_data.replay import replay as cut_again
 
     inside = source / "plan"

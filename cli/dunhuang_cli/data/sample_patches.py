@@ -133,9 +133,9 @@ def sample_patches(
     plan says where each patch lies, in which split its picture is, and how it will be flipped and
     turned (patches of the training split only), so that it can be looked at first.
     """
-    from dunhuang_data.atomic import refuse_existing, refuse_existing_png
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import CONTENTS, make_plan, write_plan
+    from dunhuang_data.refusals import refuse_existing, refuse_existing_png
 
     _check_together(exclude_masks, damage_is, max_damage, split_by, groups)
     recipe = PlanRecipe(

@@ -122,7 +122,7 @@ def _refuse_outputs(
     outputs: dict[str, Path | None], overwrite: bool, sources: "list[MaskSource]"
 ) -> None:
     """Refuse outputs that are in use, or lie in what is measured, before anything is measured."""
-    from dunhuang_data.atomic import refuse_existing_file
+    from dunhuang_data.refusals import refuse_existing_file
 
     inputs = [path for one in sources for path in one.paths]
     for kind, path in outputs.items():

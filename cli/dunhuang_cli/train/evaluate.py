@@ -47,8 +47,9 @@ def evaluate(
     never count. A network that does not beat Telea's method is said not to.
     """
     require_torch()
-    from dunhuang_data.atomic import new_folder, refuse_existing, write_json
+    from dunhuang_data.atomic import new_folder, write_json
     from dunhuang_data.pictures import write_picture
+    from dunhuang_data.refusals import refuse_existing
     from dunhuang_data.types import as_split
     from dunhuang_trainer.checkpoint import load_weights
     from dunhuang_trainer.data import open_split

@@ -89,8 +89,8 @@ def fit(
     RUN/last.state.pt (to resume), metrics.jsonl, metrics.csv and curve.png.
     """
     require_torch()
-    from dunhuang_data.atomic import refuse_existing
     from dunhuang_data.errors import OutputExistsError
+    from dunhuang_data.refusals import refuse_existing
     from dunhuang_trainer import loop
     from dunhuang_trainer.model import PartialConvUNet
 

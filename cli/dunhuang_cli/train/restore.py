@@ -59,12 +59,12 @@ def restore(
     Known pixels are those of the picture as read (upright, 8-bit sRGB), bit for bit.
     """
     require_torch()
-    from dunhuang_data.atomic import refuse_existing_png
     from dunhuang_data.errors import UsageProblem
     from dunhuang_data.foreign_masks import read_mask
     from dunhuang_data.mask_files import check_sizes, mask_of
     from dunhuang_data.pictures import read_picture, write_picture
     from dunhuang_data.polarity import hole_ratio
+    from dunhuang_data.refusals import refuse_existing_png
     from dunhuang_trainer.checkpoint import load_weights
     from dunhuang_trainer.figures import restoration_sheet
     from dunhuang_trainer.loop import pick_device
