@@ -22,6 +22,8 @@ MAKE = ("make-masks", "--size", "21x34", "--steps", 80, "--count", 260)
 def test_ctrl_c_prints_the_line_that_goes_on_and_it_does(invoke: Invoke, tmp_path: Path) -> None:
     script = (
         "import os, signal, dunhuang_data.mask_bank.writing as writing\n"
+        # a shell that started this in the background has switched Ctrl-C off
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "whole = writing.make_part\n"
         "def interrupted(job):\n"
         "    part = whole(job)\n"
