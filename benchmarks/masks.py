@@ -31,7 +31,7 @@ from dunhuang_data.recipe import BORDERS
 from dunhuang_data.rng import draw_below, raw_words, rng_for
 from dunhuang_data.walks import WalkRule, backend, random_walk, use_compiled, walk_to_order
 from dunhuang_data.walks.borders import fold_onto
-from dunhuang_data.walks.drawing import _walkers
+from dunhuang_data.walks.relay import walkers_of
 from dunhuang_data.walks.shown import valid_of
 
 SIDE, STEPS = 256, 50_000
@@ -233,12 +233,12 @@ def clock(masks: int) -> None:
             median = np.median(in_turns({"": ours(border, compiled)}, masks)[""])
             print(f"  {name:8} {border:7} {median / least:5.1f} ticks a step")
     rule, rng = WalkRule("clip"), rng_for(0, "mask", 5)
-    walker = _walkers(rng, rule, SHAPE_HW, 0)[0]
+    walker = walkers_of(rng, rule, SHAPE_HW, 0)[0]
     made = walker.take(STEPS)
     path, holes = made.path, np.zeros(SHAPE_HW, dtype=np.uint8)
     drawing = path.visited()
     parts: dict[str, Drawn] = {
-        "start": lambda rng: _walkers(rng, rule, SHAPE_HW, 0),
+        "start": lambda rng: walkers_of(rng, rule, SHAPE_HW, 0),
         "random words": lambda rng: raw_words(rng, -(-STEPS // 32)),
         "NumPy: sums": lambda rng: type(made)(made.symbols, STEPS, made.start_yx).path,
         "NumPy: scatters": lambda rng: path.visited(),

@@ -26,8 +26,6 @@ class Family:
     ----------
     width_px, length_px : tuple of int
         LOW, HIGH of an element's width and length, in pixels, unless others are given.
-    width_is, length_is : str
-        What the family calls a width and a length.
     draw : callable
         ``(canvas, start, width_px, length_px, rng)``: the pixels of one element, in the order in
         which they become holes.
@@ -35,17 +33,15 @@ class Family:
 
     width_px: Range
     length_px: Range
-    width_is: str
-    length_is: str
     draw: Draw
 
 
 FAMILIES: dict[str, Family] = {
-    "thin-strokes": Family((9, 15), (15, 40), "of the brush", "of a segment", draw_stroke),
-    "medium-strokes": Family((24, 46), (20, 60), "of the brush", "of a segment", draw_stroke),
-    "thick-strokes": Family((60, 100), (30, 80), "of the brush", "of a segment", draw_stroke),
-    "blocks": Family((20, 60), (30, 90), "shorter side", "longer side", draw_block),
-    "flakes": Family((5, 15), (9, 64), "of the dilating disc", "extent of the walk", draw_flake),
-    "cracks": Family((1, 3), (20, 90), "of a branch", "of a branch", draw_crack),
-    "stains": Family((6, 14), (24, 130), "of the soft edge", "diameter", draw_stain),
+    "thin-strokes": Family((9, 15), (15, 40), draw_stroke),  # of the brush; of a segment
+    "medium-strokes": Family((24, 46), (20, 60), draw_stroke),  # of the brush; of a segment
+    "thick-strokes": Family((60, 100), (30, 80), draw_stroke),  # of the brush; of a segment
+    "blocks": Family((20, 60), (30, 90), draw_block),  # shorter side; longer side
+    "flakes": Family((5, 15), (9, 64), draw_flake),  # of the dilating disc; extent of the walk
+    "cracks": Family((1, 3), (20, 90), draw_crack),  # of a branch; of a branch
+    "stains": Family((6, 14), (24, 130), draw_stain),  # of the soft edge; diameter
 }

@@ -8,14 +8,12 @@ from dunhuang_data.walks.drawing import (
     random_walks,
     walk_to_order,
 )
-from dunhuang_data.walks.rules import WalkRule, border_cell, border_cells, start_box
+from dunhuang_data.walks.rules import WalkRule, start_box
 from dunhuang_data.walks.steps import NEVER
 
 __all__ = [
     "NEVER",
     "WalkRule",
-    "border_cell",
-    "border_cells",
     "first_visits",
     "mask_of_visits",
     "random_walk",

@@ -5,7 +5,6 @@ more walkers, or more steps, only add holes.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +13,13 @@ from dunhuang_data.errors import MaskError
 from dunhuang_data.types import UInt8Array
 from dunhuang_data.walks import backend
 from dunhuang_data.walks.borders import fold_onto
-from dunhuang_data.walks.rules import WalkRule, draw_start
+from dunhuang_data.walks.relay import STEPS_PER_CELL, Relay, walkers_of
+from dunhuang_data.walks.rules import WalkRule
 from dunhuang_data.walks.shown import earliest, shown, valid_of
 from dunhuang_data.walks.steps import MOST_STEPS, NEVER, STEPS_PER_WORD, Steps, Walker
 
 SEEDS_RULE = WalkRule()
 LEAST_STRETCH, MOST_STRETCH = 4096, 2**15  # steps of a walk to order between two counts
-STEPS_PER_CELL = 500
-"""A walk to order ends after so many steps for each cell of a square of its longer side."""
 
 
 def random_walk(
@@ -55,7 +53,7 @@ def random_walk(
     _check(shape_hw, steps, rule)
     cells_hw = rule.cells_hw(shape_hw)
     holes = np.zeros(cells_hw, dtype=np.uint8)
-    for walker in _walkers(rng, rule, cells_hw, 0):
+    for walker in walkers_of(rng, rule, cells_hw, 0):
         for count, _ in _stretches(steps):
             _visit(holes, walker, count, rule.border)
     return valid_of(shown(holes, rule, shape_hw), rule.margin_px)
@@ -104,7 +102,7 @@ def first_visits(
     _check(shape_hw, steps, rule)
     cells_hw = rule.cells_hw(shape_hw)
     times = np.full(cells_hw, NEVER, dtype=np.int32)
-    for walker in _walkers(rng, rule, cells_hw, 0):
+    for walker in walkers_of(rng, rule, cells_hw, 0):
         for count, so_far in _stretches(steps):
             made = walker.take(count)
             _time(times, made, so_far, rule.border)
@@ -158,7 +156,7 @@ def walk_to_order(
         )
     cells_hw = rule.cells_hw(shape_hw)
     holes, count = np.zeros(cells_hw, dtype=np.uint8), 0
-    relay = _Relay(rng, rule, cells_hw)
+    relay = Relay(rng, rule, cells_hw)
     while relay.budget > 0:
         walkers, steps = relay.next(_stretch(hole_pixels - count, rule))
         grown = holes.copy()
@@ -218,20 +216,6 @@ def _check(shape_hw: tuple[int, int], steps: int, rule: WalkRule) -> None:
     rule.inner_hw(shape_hw)
 
 
-def _walkers(
-    rng: np.random.Generator, rule: WalkRule, cells_hw: tuple[int, int], generation: int
-) -> list[Walker]:
-    """Return the walkers of a mask, or those that follow them."""
-    first = generation * rule.walkers
-    stream: Any = rng.bit_generator
-    streams = [
-        np.random.Generator(stream.jumped(number)) if number else rng
-        for number in range(first, first + rule.walkers)
-    ]
-    # jumps start from where the stream is, so all are made before any word of it is taken
-    return [Walker(one, draw_start(cells_hw, rule.start, one)) for one in streams]
-
-
 def _stretches(steps: int) -> Iterator[tuple[int, int]]:
     """Cut steps into as many as a walker makes at once, each with how many were made before."""
     for so_far in range(0, max(steps, 1), MOST_STEPS):
@@ -254,33 +238,6 @@ def _time(times: NDArray[np.int32], made: Steps, so_far: int, border: str) -> No
     """Draw when a stretch first visits what it visits."""
     path = made.path
     fold_onto(times, path.first_visits(so_far), path.origin_yx, border, np.minimum, NEVER)
-
-
-class _Relay:
-    """All walkers of a mask, a stretch at a time; with rule ``drop``, also those that follow."""
-
-    def __init__(self, rng: np.random.Generator, rule: WalkRule, cells_hw: tuple[int, int]) -> None:
-        # crossing a strip of length L takes of the order of L * L steps, however narrow it is
-        cells = max(cells_hw) ** 2
-        self.budget = STEPS_PER_CELL * cells
-        self._lifetime = self.budget
-        if rule.border == "drop":
-            self._lifetime = -(-cells // STEPS_PER_WORD) * STEPS_PER_WORD
-        stream: Any = rng.bit_generator
-        self._origin = np.random.Generator(stream.jumped(0))  # a copy: walker 0 takes words of rng
-        self._rule, self._cells_hw = rule, cells_hw
-        self._generation, self._so_far = 0, 0
-        self._walkers = _walkers(rng, rule, cells_hw, 0)
-
-    def next(self, steps: int) -> tuple[list[Walker], int]:
-        """Return who walks next, and how many steps: so many or fewer."""
-        if self._so_far == self._lifetime:
-            self._generation, self._so_far = self._generation + 1, 0
-            self._walkers = _walkers(self._origin, self._rule, self._cells_hw, self._generation)
-        steps = min(steps, self._lifetime - self._so_far)
-        self._so_far += steps
-        self.budget -= steps * self._rule.walkers
-        return self._walkers, steps
 
 
 def _stretch(missing_pixels: int, rule: WalkRule) -> int:

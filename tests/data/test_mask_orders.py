@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dunhuang_data import families
 from dunhuang_data.errors import UsageProblem
 from dunhuang_data.mask_orders import draw_order, make_mask
-from dunhuang_data.mask_recipe import BUCKET_EDGES, CELLS, MaskRecipe
+from dunhuang_data.mask_recipe import BUCKET_EDGES, CELLS, FAMILIES, MaskRecipe
 from dunhuang_data.polarity import hole_ratio, pack
 from dunhuang_data.types import UInt8Array
 
@@ -193,6 +194,10 @@ def test_a_frame_is_warned_of_where_it_shows() -> None:
     assert MaskRecipe((256, 256), buckets="nvidia").shows_its_frame
     blocks = MaskRecipe((256, 256), family="blocks", hole_ratio=(0.45,), margin_px=25)
     assert not blocks.shows_its_frame
+
+
+def test_the_recipe_names_the_families_that_there_are() -> None:
+    assert ("walk", *families.FAMILIES, "files") == FAMILIES
 
 
 GOLDEN = {

@@ -12,8 +12,6 @@ from dunhuang_data.walks import (
     NEVER,
     WalkRule,
     backend,
-    border_cell,
-    border_cells,
     first_visits,
     mask_of_visits,
     random_walk,
@@ -22,6 +20,7 @@ from dunhuang_data.walks import (
     use_compiled,
     walk_to_order,
 )
+from dunhuang_data.walks.rules import border_cell, border_cells
 
 MASKS = {
     "drop": "d1125641099abe4f7c821e9a45c677b4e06feec473634d0999c2711a14e6d6b3",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dunhuang_data.walks.drawing as drawing
+import dunhuang_data.walks.relay as relay
 from dunhuang_data.errors import MaskError
 from dunhuang_data.recipe import BORDERS, STARTS
 from dunhuang_data.rng import rng_for
@@ -20,7 +21,7 @@ from dunhuang_data.walks import (
     use_compiled,
     walk_to_order,
 )
-from dunhuang_data.walks.drawing import STEPS_PER_CELL
+from dunhuang_data.walks.relay import STEPS_PER_CELL
 from dunhuang_data.walks.rules import draw_start
 from dunhuang_data.walks.steps import Walker
 from walk_oracle import first_pixels, pixel_times, sites
@@ -224,7 +225,7 @@ def test_all_pixels_can_be_had() -> None:
 
 def test_a_walk_that_never_gets_there_ends_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert STEPS_PER_CELL == 500
-    monkeypatch.setattr(drawing, "STEPS_PER_CELL", 1)
+    monkeypatch.setattr(relay, "STEPS_PER_CELL", 1)
     with pytest.raises(MaskError, match=r"border clip on 30 x 41 px drew \d+ of 1230 hole pixels"):
         walk_to_order((30, 41), 1230, rng_for(0, "mask"), WalkRule("clip"))
     with pytest.raises(MaskError, match="expected 1 to 432"):

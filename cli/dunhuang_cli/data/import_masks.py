@@ -7,6 +7,7 @@ from typing import Literal
 import click
 
 from dunhuang_cli import console
+from dunhuang_cli.data.sheets import refuse_sheet, sheet_option, write_sheet
 from dunhuang_cli.options import FILE, ShapeType, out_option, write_run_toml, writes_output
 
 
@@ -24,7 +25,7 @@ from dunhuang_cli.options import FILE, ShapeType, out_option, write_run_toml, wr
     type=ShapeType(),
     help="Bring all masks to this size, by nearest neighbour; else they must be of one size.",
 )
-@click.option("--sheet", type=FILE, help="Also write a contact sheet of up to 64 masks (PNG).")
+@sheet_option
 @writes_output
 @click.pass_context
 def import_masks(
@@ -44,17 +45,12 @@ def import_masks(
     at half of white; files of 0 and 1 instead of 0 and 255 are understood. files.csv in the bank
     says where each mask comes from and what was done to it.
     """
-    from dunhuang_data.figures import mask_sheet
-    from dunhuang_data.mask_bank import CONTENTS, open_bank
+    from dunhuang_data.mask_bank import CONTENTS
     from dunhuang_data.mask_bank.importing import mask_files_below, read_masks, write_imported
-    from dunhuang_data.pictures import write_picture
-    from dunhuang_data.refusals import refuse_existing, refuse_existing_png, refuse_inside
+    from dunhuang_data.refusals import refuse_existing
 
     refuse_existing(out, CONTENTS, overwrite, (folder,))
-    if sheet is not None:
-        refuse_inside(sheet, out)
-        refuse_inside(sheet, folder)
-        refuse_existing_png(sheet, overwrite)
+    refuse_sheet(sheet, overwrite, out, folder)
     with console.progress(len(mask_files_below(folder)), "reading masks") as progress:
         masks = read_masks(folder, white_is, size, progress)
     document = masks.summary()
@@ -75,8 +71,6 @@ def import_masks(
     if not dry_run:
         write_imported(masks, out, overwrite)
         write_run_toml(ctx, out)
-        if sheet is not None:
-            bank = open_bank(out)
-            write_picture(sheet, mask_sheet([bank.read(i) for i in range(min(len(bank), 64))]))
+        write_sheet(sheet, out)
     document |= {"masks": str(out), "warnings": masks.warnings(), "dry_run": dry_run}
     console.result(document, json, "" if dry_run else str(out))

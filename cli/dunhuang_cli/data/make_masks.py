@@ -12,6 +12,7 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.data.mask_options import mask_options, recipe_of
+from dunhuang_cli.data.sheets import refuse_sheet, sheet_option, write_sheet
 from dunhuang_cli.options import FILE, out_option, write_run_toml, writes_output
 from dunhuang_data.mask_recipe import FRAME_SHOWS, MaskRecipe
 
@@ -27,7 +28,7 @@ LOOKED_AT, LOOKED_AT_S = 100, 5.0  # masks, or seconds, that are measured before
 @click.option(
     "--from", "source", type=FILE, help="The bank that --family files takes its masks from."
 )
-@click.option("--sheet", type=FILE, help="Also write a contact sheet of up to 64 masks (PNG).")
+@sheet_option
 @click.option(
     "--png", is_flag=True, help="Also write each mask as OUT/png/NNNNN.png, white = known."
 )
@@ -68,17 +69,13 @@ def make_masks(
     The bank grows in OUT.building; a call that was killed, run again, continues, and --resume
     makes sure of it. The masks are the same on any number of --workers.
     """
-    from dunhuang_data.figures import mask_sheet
     from dunhuang_data.growth import refuse_to_begin
-    from dunhuang_data.mask_bank import CONTENTS, STARTED, open_bank, write_bank
-    from dunhuang_data.pictures import write_picture
-    from dunhuang_data.refusals import refuse_existing, refuse_existing_png, refuse_inside
+    from dunhuang_data.mask_bank import CONTENTS, STARTED, write_bank
+    from dunhuang_data.refusals import refuse_existing
 
     recipe, bank = _from_bank(ctx, recipe_of(ctx), source)
     refuse_existing(out, CONTENTS, overwrite, [source] if source else [])
-    if sheet is not None:
-        refuse_inside(sheet, out)
-        refuse_existing_png(sheet, overwrite)
+    refuse_sheet(sheet, overwrite, out)
     if resume:
         refuse_to_begin(out, STARTED)
     _foretell(recipe, bank)
@@ -92,9 +89,7 @@ def make_masks(
                 workers=workers, png=png, resume=resume, source=bank,
             )  # fmt: skip
         write_run_toml(ctx, out)
-        if sheet is not None:
-            made = open_bank(out)
-            write_picture(sheet, mask_sheet([made.read(i) for i in range(min(len(made), 64))]))
+        write_sheet(sheet, out)
     document = {
         "masks": str(out),
         "count": recipe.count,
