@@ -15,7 +15,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from dunhuang_data.codecs import decode_into
+from dunhuang_data.codecs import decode_deflate_into, decode_into
 from dunhuang_data.shards import CHECKSUM_BYTES
 from dunhuang_data.types import UInt8Array
 
@@ -72,6 +72,7 @@ class ShardTable:
     ----------
     file : OpenFile
     name, codec : str
+        A codec of `dunhuang_data.codecs`, or ``"deflate"``, as which HDF5 stores gzip.
     row_shape : tuple of int
         Of one sample.
     offsets, lengths : (n,) int64
@@ -128,7 +129,10 @@ class ShardTable:
         if self.codec != "none":
             for row, place in zip(rows, places, strict=True):
                 target = out[place].reshape(self.row_shape)
-                decode_into(self.codec, self.name, self._bytes(row), target)
+                if self.codec == "deflate":
+                    decode_deflate_into(self._bytes(row), target)
+                else:
+                    decode_into(self.codec, self.name, self._bytes(row), target)
             return
         again: UInt8Array | None = None
         length, checked = out.shape[1], self._checked

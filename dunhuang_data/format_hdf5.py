@@ -212,7 +212,7 @@ def shard_tables(
         array.name: ShardTable(
             file,
             array.name,
-            place.codec,
+            "deflate" if place.codec == "gzip" else place.codec,
             array.row_shape,
             entries["offset"].astype(np.int64),
             entries["length"].astype(np.int64),

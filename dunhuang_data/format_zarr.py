@@ -19,7 +19,7 @@ import numpy as np
 
 from dunhuang_data.atomic import new_file
 from dunhuang_data.byte_ranges import OpenFile, ShardTable
-from dunhuang_data.codecs import encode, zarr_codecs
+from dunhuang_data.codecs import encode
 from dunhuang_data.manifest import Shard, StoredFile, shard_paths
 from dunhuang_data.shards import (
     ARRAY_NAMES,
@@ -122,6 +122,8 @@ def _document(value: dict[str, Any]) -> bytes:
 
 
 def _array_metadata(array: ArraySchema, total: int, shard_size: int, codec: str) -> dict[str, Any]:
+    from dunhuang_data.zarr_codec import zarr_codecs  # loads zarr-python
+
     sharding = {
         "chunk_shape": [1, *array.row_shape],
         "codecs": zarr_codecs(codec, array.name),
