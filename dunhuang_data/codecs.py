@@ -169,9 +169,11 @@ def _zstd_content_bytes(data: bytes | memoryview) -> int | None:
     if len(data) < 5 or data[:4] != _ZSTD_MAGIC:
         raise ValueError("the chunk is no zstd frame: it begins otherwise")
     descriptor = data[4]
+    if descriptor & 3:
+        raise ValueError("the chunk is a zstd frame that asks for a dictionary; there is none")
     single_segment = descriptor >> 5 & 1
     length = (single_segment, 2, 4, 8)[descriptor >> 6]
-    start = 5 + (1 - single_segment) + (0, 1, 2, 4)[descriptor & 3]
+    start = 6 - single_segment  # behind the window's size, which a single segment does not have
     field = bytes(data[start : start + length])
     if not field or len(field) != length:
         return None

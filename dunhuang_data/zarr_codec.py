@@ -108,9 +108,7 @@ class InterpolationCodec(ArrayArrayCodec):
         return chunk_spec.prototype.nd_buffer.from_numpy_array(predict(image, self.levels))
 
     def _decode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> NDBuffer:
-        differences = np.array(
-            chunk_array.as_ndarray_like(), dtype=np.uint8
-        )  # restoring uses it up
+        differences = np.array(chunk_array.as_ndarray_like())  # a copy, for it is used up
         image = np.empty(chunk_spec.shape, dtype=np.uint8)
         restore_into(differences, image.reshape(image.shape[-3:]), self.levels)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(image)

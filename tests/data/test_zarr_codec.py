@@ -144,7 +144,7 @@ def test_other_configurations_are_refused(entry: dict[str, Any], sentence: str) 
         zarr_codec.InterpolationCodec.from_dict({"name": zarr_codec.NAME, **entry})
 
 
-def test_the_levels_in_zarr_json_are_those_used() -> None:
+def test_the_levels_in_zarr_json_are_those_used(tmp_path: Path) -> None:
     rows = samples("image", 1)
     document = metadata("lossless", "image", rows.shape)
     codecs = document["codecs"][0]["configuration"]["codecs"]
@@ -153,6 +153,9 @@ def test_the_levels_in_zarr_json_are_those_used() -> None:
     length = int(np.frombuffer(contents["c.0.0.0.0"][-36:-4], "<u8")[1])
     chunk = contents["c.0.0.0.0"][: length - 4]
     assert zstd.decompress(chunk) == predict(rows[0], levels=1).tobytes()
+    (tmp_path / "zarr.json").write_text(json.dumps(document))
+    (tmp_path / "c.0.0.0.0").write_bytes(contents["c.0.0.0.0"])
+    assert np.array_equal(zarr.open_array(tmp_path, mode="r")[:], rows)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +185,23 @@ def test_chunks_of_two_images_are_refused() -> None:
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"is one image, not \(2, 9, 8, 3\)"):
         array[:] = 1
+
+
+def test_the_chains_are_part_of_the_format() -> None:
+    assert zarr_codec.zarr_codecs("none", "image") == [{"name": "bytes"}, {"name": "crc32c"}]
+    assert zarr_codec.zarr_codecs("gzip", "image") == [
+        {"name": "bytes"},
+        {"name": "gzip", "configuration": {"level": 3}},
+        {"name": "crc32c"},
+    ]
+    stock = [
+        {"name": "bytes"},
+        {"name": "zstd", "configuration": {"level": 1, "checksum": False}},
+        {"name": "crc32c"},
+    ]
+    own = {"name": "dunhuang.interpolation", "configuration": {"levels": 3}}
+    assert zarr_codec.zarr_codecs("lossless", "image") == [own, *stock]
+    assert zarr_codec.zarr_codecs("lossless", "damage") == stock
 
 
 def test_there_is_no_chain_for_another_codec() -> None:
