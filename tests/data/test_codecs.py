@@ -242,11 +242,11 @@ def test_sizes_do_not_disturb_one_another() -> None:
 
 
 def test_threads_do_not_disturb_one_another() -> None:
-    images = [draw_picture(150, 210, f"thread {k}") for k in range(4)]
+    images = [draw_picture(310, 420, f"thread {k}") for k in range(4)]
     chunks = [encode("lossless", "image", image) for image in images]
 
     def read(place: int) -> bool:
-        found = [decoded("lossless", "image", chunks[place], (150, 210, 3)) for _ in range(12)]
+        found = [decoded("lossless", "image", chunks[place], (310, 420, 3)) for _ in range(25)]
         return all(np.array_equal(image, images[place]) for image in found)
 
     with ThreadPoolExecutor(4) as pool:
