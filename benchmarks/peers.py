@@ -5,6 +5,7 @@ takes rows and returns image (B, S, S, 3) and unpacked valid (B, S, S). Imports 
 a peer that is not installed costs a line and no more.
 """
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,7 @@ def once(folder: Path, write: Callable[[Path], None]) -> Path:
     """Write a peer's dataset unless an earlier run did."""
     done = folder.with_name(folder.name + ".done")
     if not done.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was interrupted
         write(folder)
         done.touch()
     return folder
@@ -44,6 +45,7 @@ def unpacked(valid: Bytes) -> Bytes:
 
 def write_h5(stored: Stored, folder: Path) -> None:
     """One chunked file, a chunk a sample, no filter, no checksum."""
+    folder.mkdir()
     with import_module("h5py").File(folder / "plain.h5", "w", libver="latest") as file:
         for name in ("image", "valid"):
             array = getattr(stored, name)
@@ -56,6 +58,7 @@ def write_h5(stored: Stored, folder: Path) -> None:
 
 def write_lmdb(stored: Stored, folder: Path) -> None:
     """One value a sample: image and packed valid one after the other."""
+    folder.mkdir()
     size = len(stored) * (stored.image[0].nbytes + stored.valid[0].nbytes)
     with import_module("lmdb").open(str(folder), map_size=2 * size + 2**24) as environment:
         for first in range(0, len(stored), 256):
@@ -67,6 +70,7 @@ def write_lmdb(stored: Stored, folder: Path) -> None:
 
 def write_webdataset(stored: Stored, folder: Path) -> None:
     """Raw members, as tar files of 500 samples."""
+    folder.mkdir()
     pattern = str(folder / "%05d.tar")
     with import_module("webdataset").ShardWriter(pattern, maxcount=SHARD, verbose=0) as sink:
         for row, image, valid in records(stored):
@@ -95,9 +99,7 @@ def write_mds(stored: Stored, folder: Path) -> None:
         for name in ("image", "valid")
     }
     writer = import_module("streaming").MDSWriter
-    with writer(
-        out=str(folder), columns={**columns, "row": "int"}, size_limit=1 << 26, exist_ok=True
-    ) as sink:
+    with writer(out=str(folder), columns={**columns, "row": "int"}, size_limit=1 << 26) as sink:
         for row, image, valid in records(stored):
             sink.write({"image": image, "valid": valid, "row": row})
 

@@ -19,7 +19,7 @@ from real_patches import Stored
 def write_png_tar(stored: Stored, folder: Path) -> None:
     """PNG members by OpenCV at its defaults, the mask of one bit a pixel; what many people do."""
     width = stored.image.shape[2]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir()
     for first in range(0, len(stored), SHARD):
         with tarfile.open(folder / f"{first // SHARD:05d}.tar", "w") as tar:
             for row in range(first, min(first + SHARD, len(stored))):
@@ -37,7 +37,7 @@ def write_mds_png(stored: Stored, folder: Path) -> None:
     pillow, width = import_module("PIL.Image"), stored.image.shape[2]
     writer = import_module("streaming").MDSWriter
     columns = {"image": "png", "valid": "png", "row": "int"}
-    with writer(out=str(folder), columns=columns, size_limit=1 << 26, exist_ok=True) as sink:
+    with writer(out=str(folder), columns=columns, size_limit=1 << 26) as sink:
         for row, image, valid in records(stored):
             bits = np.unpackbits(valid, axis=-1)[:, :width].astype(bool)
             images = {"image": pillow.fromarray(image), "valid": pillow.fromarray(bits)}

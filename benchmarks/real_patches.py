@@ -68,21 +68,15 @@ def plan_and_masks(pictures: Path, work: Path, samples: int) -> tuple[Path, Path
     return plan, masks
 
 
-def dataset(
-    pictures: Path, work: Path, samples: int, format: str, codec: str = "none"
-) -> Path | None:
-    """Build the dataset in a format and codec, once; None if ``build`` knows no such codec."""
+def dataset(pictures: Path, work: Path, samples: int, format: str, codec: str = "none") -> Path:
+    """Build the dataset in a format and codec, once."""
     out = work / f"{format}-{codec}"
     if not (out / "dataset.json").is_file():
         plan, masks = plan_and_masks(pictures, work, samples)
-        words = ["build", "-o", out, "--plan", plan, "--masks", masks, "--format", format]
-        if codec != "none":
-            from dunhuang_cli.data.build import build
-
-            if not any(option.name == "codec" for option in build.params):
-                return None
-            words += ["--codec", codec]
-        run_command(*words)
+        run_command(
+            "build", "-o", out, "--plan", plan, "--masks", masks, "--format", format,
+            "--codec", codec,
+        )  # fmt: skip
     return out
 
 
