@@ -12,6 +12,7 @@ A peer that is not installed costs a line.
 import argparse
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -229,10 +230,10 @@ def _there(name: str, module: str) -> bool:
 
 def our_batches(root: Path) -> Batches:
     """Return the trainer's loader; workers are threads."""
-    from dunhuang_trainer.data import Loader
+    loader_of = import_module("dunhuang_trainer.data").Loader  # torch may not be installed
 
     def batches(workers: int) -> Iterator[tuple[Any, Any, Any]]:
-        with Loader(DatasetReader(root, "train"), BATCH, workers=workers) as found:
+        with loader_of(DatasetReader(root, "train"), BATCH, workers=workers) as found:
             for stored in found:
                 yield stored.image, stored.valid, stored.picks.rows
 
