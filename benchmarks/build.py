@@ -1,6 +1,6 @@
 """Where the time of a build goes: 10,000 patches from 400 pictures of 800 x 700, beside the seed's.
 
-    python benchmarks/build.py --work DIR [--pictures 400] [--per-picture 25] [--codec none]
+    python -m benchmarks.build --work DIR [--pictures 400] [--per-picture 25] [--codec none]
 
 The pictures are parts of photographs, JPEG; patches of 256 px are flipped (half of them) and turned
 (half of them, up to 30 degrees), as in the seed. Whole builds run as processes of their own, start
@@ -23,10 +23,10 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.machine import installed, print_machine, verdict
+from benchmarks.real_patches import PICTURES, photographs, run_command
 from dunhuang_data.pictures import find_pictures, read_picture
 from dunhuang_data.rng import draw_below, draw_unit, rng_for
-from machine import installed, print_machine, verdict
-from real_patches import PICTURES, photographs, run_command
 
 HEIGHT, WIDTH, SIZE, QUALITY = 700, 800, 256, 95
 WHERE = {  # the first that a function's file and name contain

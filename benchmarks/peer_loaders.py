@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from machine import verdict
-from peers import SHARD, litdata_dataset, mds_dataset
-from real_patches import Stored
+from benchmarks.machine import verdict
+from benchmarks.peers import SHARD, litdata_dataset, mds_dataset
+from benchmarks.real_patches import Stored
 
 Batches = Callable[[int], Iterator[tuple[Any, Any, Any]]]  # workers -> image, valid, rows
 SETTINGS = {

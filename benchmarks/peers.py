@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from machine import Bytes, Gather, Rows
-from real_patches import Stored
+from benchmarks.machine import Bytes, Gather, Rows
+from benchmarks.real_patches import Stored
 
 SHARD = 500
 

@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from machine import Bytes, Gather, Rows
-from peers import SHARD, mds_dataset, records
-from real_patches import Stored
+from benchmarks.machine import Bytes, Gather, Rows
+from benchmarks.peers import SHARD, mds_dataset, records
+from benchmarks.real_patches import Stored
 
 
 def write_png_tar(stored: Stored, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """How fast samples are read: the bars of the reader, beside its peers, on real photographs.
 
-    python benchmarks/reading.py --work DIR [--samples 10000] [--only random|loader|lossless]
+    python -m benchmarks.reading --work DIR [--samples 10000] [--only random|loader|lossless]
 
 Everything is made once below DIR (about 20 GB for 10,000 samples) and found there by the next run.
 All hold the same lossless content, which is compared before anything is timed. Candidates take
@@ -18,10 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dunhuang_data.buffers import unpack_into
-from dunhuang_data.reader import DatasetReader
-from dunhuang_data.types import Samples
-from machine import (
+from benchmarks.machine import (
     BATCH,
     Bytes,
     Gather,
@@ -34,7 +31,7 @@ from machine import (
     verdict,
     warm,
 )
-from peer_loaders import (
+from benchmarks.peer_loaders import (
     SETTINGS,
     Batches,
     check_batches,
@@ -44,7 +41,7 @@ from peer_loaders import (
     rate,
     webdataset_batches,
 )
-from peers import (
+from benchmarks.peers import (
     h5_gather,
     indexed_gather,
     litdata_dataset,
@@ -60,7 +57,7 @@ from peers import (
     write_webdataset,
     zarr_gather,
 )
-from png_peers import (
+from benchmarks.png_peers import (
     PngTar,
     decoder_gather,
     mds_png_gather,
@@ -68,7 +65,10 @@ from png_peers import (
     write_mds_png,
     write_png_tar,
 )
-from real_patches import PICTURES, Stored, as_memmap, dataset
+from benchmarks.real_patches import PICTURES, Stored, as_memmap, dataset
+from dunhuang_data.buffers import unpack_into
+from dunhuang_data.reader import DatasetReader
+from dunhuang_data.types import Samples
 
 
 class Bench:

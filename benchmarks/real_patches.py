@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from machine import Bytes
+from benchmarks.machine import Bytes
 
 PICTURES = Path("/work/shared/data")
 FALLBACK = (
