@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from dunhuang_data.errors import DatasetError, EnvironmentProblem, OutputExistsError, UsageProblem
+from dunhuang_data.executors import run_jobs
 from dunhuang_data.export import ExportRecipe
 from dunhuang_data.export.coding import image_bytes, mask_png
 from dunhuang_data.export.folder import write_block
@@ -20,7 +22,16 @@ from dunhuang_data.export.samples import ExportJob, stores_damage
 from dunhuang_data.export.writing import export_dataset, open_source
 from dunhuang_data.plan import read_plan
 from dunhuang_data.reader import DatasetReader
-from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Samples, Split, UInt8Array
+from dunhuang_data.types import (
+    SPLITS,
+    Augmentation,
+    PatchSpec,
+    Picture,
+    Samples,
+    Split,
+    UInt8Array,
+    as_split,
+)
 from strange_dataset import PATCH, RIGHTS, strange_dataset
 
 
@@ -38,8 +49,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], Path
     return make
 
 
+@pytest.fixture(autouse=True)
+def few_rows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard is read in several goes."""
+    monkeypatch.setattr("dunhuang_data.export.samples.ROWS_AT_ONCE", 3)
+
+
 def export(root: Path, out: Path, recipe: ExportRecipe, workers: int = 1) -> Path:
-    export_dataset(open_source(root, recipe), out, recipe, workers=workers)
+    export_dataset(open_source(root, recipe), out, workers=workers)
     return out
 
 
@@ -145,7 +162,9 @@ def test_the_folder_tree_keeps_images_and_masks_apart(
     out = export(root, tmp_path / "out", ExportRecipe("folder"))
     with (out / "samples.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
+    places = [(SPLITS.index(as_split(row["split"])), int(row["row"])) for row in rows]
     assert len(rows) == 24
+    assert places == sorted(places)
     for split in SPLITS:
         samples, here = read(root, split), [row for row in rows if row["split"] == split]
         for name in ("image", "valid", "damage"):
@@ -213,6 +232,8 @@ def test_an_mds_shard_is_as_its_reader_takes_it_apart(
     assert shard["column_names"] == ["damage", "image", "patch", "valid"]
     count, *ends = np.frombuffer(data[: 4 * 5], "<u4").tolist()
     assert (count, ends[-1]) == (3, len(data))
+    columns = json.loads(data[4 * 5 : ends[0]])
+    assert columns == {name: shard[name] for name in columns}
     for place in range(3):
         sample = data[ends[place] : ends[place + 1]]
         (patch_bytes,) = np.frombuffer(sample[:4], "<u4").tolist()
@@ -278,6 +299,38 @@ def test_where_no_damage_is_stored_none_is_written(
     assert shard["column_names"] == ["image", "patch", "valid"]
 
 
+def test_blocks_may_be_done_in_any_order(
+    made: Callable[[str, bool], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dunhuang_data.export import writing
+
+    root = made("zarr", False)
+    for layout in ("mds", "folder"):
+        recipe = ExportRecipe(layout)
+        alone = export(root, tmp_path / f"{layout}-forwards", recipe)
+        with monkeypatch.context() as patched:
+            patched.setattr(writing, "run_jobs", lambda *one: reversed(list(run_jobs(*one))))
+            again = export(root, tmp_path / f"{layout}-backwards", recipe)
+        assert contents(alone) == contents(again)
+
+
+def test_what_was_lost_is_said(made: Callable[[str, bool], Path], tmp_path: Path) -> None:
+    for image_format, lossless in (("png", True), ("jpg", False)):
+        recipe = ExportRecipe("webdataset", ("val",), image_format)
+        out = export(made("zarr", False), tmp_path / image_format, recipe)
+        assert json.loads((out / "export.json").read_text())["images_lossless"] is lossless
+
+
+def test_a_plan_of_another_dataset_is_noticed(
+    made: Callable[[str, bool], Path], dataset: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(made("zarr", False), tmp_path / "shards")
+    shutil.rmtree(root / "plan")
+    shutil.copytree(dataset / "plan", root / "plan")
+    with pytest.raises(DatasetError, match="has 15 samples in train, and its plan 24 patches"):
+        open_source(root, ExportRecipe())
+
+
 def test_what_makes_no_sense_is_refused(made: Callable[[str, bool], Path], tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="--to is 'tar'; expected one of webdataset, mds"):
         ExportRecipe("tar")
@@ -292,8 +345,6 @@ def test_what_makes_no_sense_is_refused(made: Callable[[str, bool], Path], tmp_p
 def test_nothing_is_left_when_a_shard_cannot_be_read(
     made: Callable[[str, bool], Path], tmp_path: Path
 ) -> None:
-    import shutil
-
     root = shutil.copytree(made("zarr", True), tmp_path / "shards")
     path = root / "train" / "image" / "c.2.0.0.0"
     data = bytearray(path.read_bytes())
@@ -301,7 +352,7 @@ def test_nothing_is_left_when_a_shard_cannot_be_read(
     path.write_bytes(data)
     recipe = ExportRecipe("folder")
     with pytest.raises(DatasetError, match="dunhuang-data verify"):
-        export_dataset(open_source(root, recipe), tmp_path / "out", recipe)
+        export_dataset(open_source(root, recipe), tmp_path / "out")
     assert [one.name for one in tmp_path.iterdir()] == ["shards"]
 
 
@@ -340,13 +391,13 @@ def test_an_export_is_replaced_only_by_an_export(
     source = open_source(made("zarr", True), recipe)
     out = export(source.root, tmp_path / "out", recipe)
     with pytest.raises(OutputExistsError, match="Give --overwrite"):
-        export_dataset(source, out, recipe)
-    tars = ExportRecipe("webdataset", ("val",))
-    export_dataset(source, out, tars, overwrite=True)  # also of another layout
+        export_dataset(source, out)
+    other = open_source(source.root, ExportRecipe("webdataset", ("val",)))
+    export_dataset(other, out, overwrite=True)  # also of another layout
     assert sorted(contents(out)) == ["SHA256SUMS", "export.json", "val-000000.tar"]
     (out / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"also holds mine\.txt"):
-        export_dataset(source, out, tars, overwrite=True)
+        export_dataset(other, out, overwrite=True)
 
 
 def test_a_picture_named_like_a_file_of_another_ends_with_a_sentence(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ FOLDERS = (("val", "val"), ("test", "eval"))
 def test_every_sample_is_found_with_its_holes_above_zero(tmp_path: Path) -> None:
     root = strange_dataset(tmp_path, "zarr", damage=True)
     recipe = ExportRecipe("lama")
-    export_dataset(open_source(root, recipe), tmp_path / "out", recipe)
+    export_dataset(open_source(root, recipe), tmp_path / "out")
     for split, folder in FOLDERS:
         reader = DatasetReader(root, split)  # type: ignore[arg-type]
         expected = reader.read(range(len(reader)))

@@ -30,7 +30,7 @@ def no_shared_memory_left() -> Iterator[None]:
 def test_samples_come_whole_and_in_order(tmp_path: Path, image_format: str, damage: bool) -> None:
     root = strange_dataset(tmp_path, "hdf5", damage)
     recipe = ExportRecipe("mds", image_format=image_format)
-    export_dataset(open_source(root, recipe), tmp_path / "out", recipe)
+    export_dataset(open_source(root, recipe), tmp_path / "out")
     reader = DatasetReader(root, "train")
     expected = reader.read(range(len(reader)))
     patches = [patch for patch in read_plan(root / "plan").patches if patch.split == "train"]
@@ -59,7 +59,7 @@ def test_samples_come_whole_and_in_order(tmp_path: Path, image_format: str, dama
 def test_its_hashes_are_those_that_streaming_checks(tmp_path: Path) -> None:
     root = strange_dataset(tmp_path, "zarr", damage=False)
     recipe = ExportRecipe("mds", ("val",))
-    export_dataset(open_source(root, recipe), tmp_path / "out", recipe)
+    export_dataset(open_source(root, recipe), tmp_path / "out")
 
     def fetched(to: str) -> int:
         dataset = streaming.StreamingDataset(

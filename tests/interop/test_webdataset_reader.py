@@ -20,7 +20,7 @@ webdataset = pytest.importorskip("webdataset")
 def test_samples_come_whole_and_in_order(tmp_path: Path, image_format: str, damage: bool) -> None:
     root = strange_dataset(tmp_path, "zarr", damage)
     recipe = ExportRecipe("webdataset", ("train",), image_format)
-    export_dataset(open_source(root, recipe), tmp_path / "out", recipe)
+    export_dataset(open_source(root, recipe), tmp_path / "out")
     reader = DatasetReader(root, "train")
     expected = reader.read(range(len(reader)))
     patches = [patch for patch in read_plan(root / "plan").patches if patch.split == "train"]

@@ -110,7 +110,7 @@ def export(
         many = (os.cpu_count() or 1) if count >= 1000 else 1
         with console.progress(count, "exporting") as progress:
             files = export_dataset(
-                source, out, recipe,
+                source, out,
                 overwrite=overwrite, workers=workers or many, progress=progress,
             )  # fmt: skip
         write_run_toml(ctx, out)
