@@ -1,6 +1,7 @@
 """A dataset in other layouts: the same pixels, the polarity said, names that cannot be confused."""
 
 import csv
+import errno
 import io
 import json
 import shutil
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dunhuang_data.errors import DatasetError, EnvironmentProblem, OutputExistsError, UsageProblem
+from dunhuang_data.errors import DatasetError, OutputError, OutputExistsError, UsageProblem
 from dunhuang_data.executors import run_jobs
 from dunhuang_data.export import ExportRecipe
 from dunhuang_data.export.coding import image_bytes, mask_png
@@ -400,12 +401,32 @@ def test_an_export_is_replaced_only_by_an_export(
         export_dataset(other, out, overwrite=True)
 
 
-def test_a_picture_named_like_a_file_of_another_ends_with_a_sentence(tmp_path: Path) -> None:
-    from dunhuang_data.export.files import put
+@pytest.mark.parametrize("layout", ["webdataset", "folder"])
+def test_a_full_disk_leaves_nothing_and_names_the_folder_asked_for(
+    made: Callable[[str, bool], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: str,
+) -> None:
+    recipe = ExportRecipe(layout, ("val",))
+    source = open_source(made("zarr", False), recipe)
 
-    put(tmp_path, "a/00000000.png", b"x")
-    with pytest.raises(EnvironmentProblem, match="is a file, not a folder"):
-        put(tmp_path, "a/00000000.png/00000001.png", b"y")
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(f"dunhuang_data.export.{layout}.mask_png", full)
+    with pytest.raises(OutputError, match=f"Could not write {tmp_path}/out: No space left"):
+        export_dataset(source, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_named_like_a_file_of_another_ends_with_a_sentence(
+    made: Callable[[str, bool], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(["a", "a/00000000.png", "c"])
+    monkeypatch.setattr("dunhuang_data.export.folder._safe", lambda _name: next(names))
+    with pytest.raises(OutputError, match=f"Could not write {tmp_path}/out: File exists"):
+        export(made("zarr", False), tmp_path / "out", ExportRecipe("folder", ("val",)))
 
 
 def test_png_keeps_pixels_and_their_order() -> None:
