@@ -138,6 +138,7 @@ def test_tar_headers_say_neither_when_nor_who(
 ) -> None:
     out = export(made("zarr", True), tmp_path / "out", ExportRecipe(splits=("val",)))
     (path,) = out.glob("*.tar")
+    assert path.read_bytes()[257:265] == b"ustar\x0000"  # the form that POSIX fixed in 1988
     with tarfile.open(path) as tar:
         for one in tar:
             assert (one.mtime, one.uid, one.gid, one.uname, one.gname) == (0, 0, 0, "", "")
@@ -160,6 +161,7 @@ def test_the_folder_tree_keeps_images_and_masks_apart(
     made: Callable[[str, bool], Path], tmp_path: Path
 ) -> None:
     root = made("hdf5", True)
+    patches = list(read_plan(root / "plan").patches)
     out = export(root, tmp_path / "out", ExportRecipe("folder"))
     with (out / "samples.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -183,8 +185,13 @@ def test_the_folder_tree_keeps_images_and_masks_apart(
             assert np.array_equal(damaged, samples.damage[place])
             assert float(row["damage_ratio"]) == pytest.approx(damaged.mean(), abs=1e-6)
     assert {row["picture_id"] for row in rows} >= {"a/wall", "b/wall", "北壁/飞天 1", "007", "NA"}
-    (said,) = {row["attribution"] for row in rows if row["picture_id"] == "b/wall"}
-    assert said == 'A "B", C\nD'
+    for row, patch in zip(sorted(rows, key=lambda row: int(row["index"])), patches, strict=True):
+        turn = patch.augmentation
+        assert (row["picture_id"], row["split"]) == (patch.picture_id, patch.split)
+        assert (int(row["center_y"]), int(row["center_x"])) == patch.center_yx
+        assert (row["flip"] == "1", float(row["angle_deg"])) == (turn.flip, turn.angle_deg)
+        stated = RIGHTS.get(patch.picture_id, {"rights": "", "attribution": ""})
+        assert {name: row[name] for name in stated} == stated
     document = json.loads((out / "export.json").read_text())
     assert document["masks"]["valid"] == "white (255) = known pixel, black (0) = hole"
 
@@ -341,6 +348,16 @@ def test_what_makes_no_sense_is_refused(made: Callable[[str, bool], Path], tmp_p
         ExportRecipe(shard_size=-1)
     with pytest.raises(DatasetError, match="is not a whole dataset"):
         open_source(tmp_path, ExportRecipe())
+
+
+def test_a_shard_that_is_gone_is_said_before_anything_is_written(
+    made: Callable[[str, bool], Path], tmp_path: Path
+) -> None:
+    root = shutil.copytree(made("hdf5", False), tmp_path / "shards")
+    (root / "test" / "00001.h5").unlink()
+    with pytest.raises(DatasetError, match=r"00001\.h5 is missing"):
+        open_source(root, ExportRecipe())
+    open_source(root, ExportRecipe(splits=("train",)))
 
 
 def test_nothing_is_left_when_a_shard_cannot_be_read(
