@@ -19,7 +19,7 @@ from dunhuang_data.executors import run_jobs
 from dunhuang_data.export import folder, lama, mds, webdataset
 from dunhuang_data.export.files import put, stored
 from dunhuang_data.export.recipe import ExportRecipe
-from dunhuang_data.export.samples import Block, ExportJob, columns, stores_damage
+from dunhuang_data.export.samples import Block, ExportJob, columns
 from dunhuang_data.manifest import DatasetManifest, StoredFile, read_manifest
 from dunhuang_data.plan import PatchPlan, read_plan
 from dunhuang_data.reader import DatasetReader
@@ -53,8 +53,6 @@ class Source:
     plan : PatchPlan
     counts : dict of str to int
         Samples of the splits that are exported, none of them 0.
-    damage : bool
-        Whether the dataset stores damage.
     """
 
     root: Path
@@ -62,7 +60,6 @@ class Source:
     manifest: DatasetManifest
     plan: PatchPlan
     counts: dict[Split, int]
-    damage: bool
 
     @property
     def shard_size(self) -> int:
@@ -94,8 +91,9 @@ def open_source(root: Path, recipe: ExportRecipe) -> Source:
     counts = {split: planned[split] for split in wanted if planned[split]}
     if not counts:
         raise DatasetError(f"{root} has no samples; there is nothing to export.")
-    readers = [DatasetReader(root, split) for split in counts]  # each sees that its files are there
-    return Source(root, recipe, manifest, plan, counts, stores_damage(readers[0]))
+    for split in counts:
+        DatasetReader(root, split)  # sees that its files are there
+    return Source(root, recipe, manifest, plan, counts)
 
 
 def export_dataset(
@@ -178,7 +176,7 @@ def _beside(blocks: list[Block], out: Path, source: Source) -> list[StoredFile]:
     recipe = source.recipe
     if recipe.layout == "mds":
         size = source.manifest.plan_recipe.patch_size
-        return mds.write_indices(blocks, out, recipe, size, source.damage)
+        return mds.write_indices(blocks, out, recipe, size)
     if recipe.layout == "webdataset":
         return []
     named = columns("valid" if recipe.layout == "folder" else "hole")
@@ -192,8 +190,8 @@ def _document(source: Source) -> dict[str, Any]:
     if recipe.layout == "lama":
         masks, lossless = lama.MASKS, "train" not in source.counts
     else:
-        named = folder.MASKS if recipe.layout == "folder" else webdataset.masks(recipe.image_format)
-        masks = {name: text for name, text in named.items() if name != "damage" or source.damage}
+        folders = recipe.layout == "folder"
+        masks = folder.MASKS if folders else webdataset.masks(recipe.image_format)
         lossless = recipe.image_format != "jpg"
     return {
         "format": FORMAT,

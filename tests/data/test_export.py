@@ -19,7 +19,7 @@ from dunhuang_data.export import ExportRecipe
 from dunhuang_data.export.coding import image_bytes, mask_png
 from dunhuang_data.export.folder import write_block
 from dunhuang_data.export.mds import _refuse_too_large
-from dunhuang_data.export.samples import ExportJob, stores_damage
+from dunhuang_data.export.samples import ExportJob
 from dunhuang_data.export.writing import export_dataset, open_source
 from dunhuang_data.plan import read_plan
 from dunhuang_data.reader import DatasetReader
@@ -113,16 +113,13 @@ def test_webdataset_holds_every_sample_under_one_key(
             assert len(members(tar)) <= 4 * 4  # samples of a shard, members of a sample
             found |= members(tar)
         samples = read(root, split)
-        stored = stores_damage(DatasetReader(root, split))
         planned = [patch for patch in patches if patch.split == split]
         assert len(samples.image) == len(planned)
         for row, patch in enumerate(planned):
             key = f"{split}-{row:08d}"
             assert np.array_equal(rgb(found[f"{key}.image.png"]), samples.image[row])
             assert np.array_equal(grey(found[f"{key}.valid.png"]) // 255, samples.valid[row])
-            if stored:
-                assert np.array_equal(grey(found[f"{key}.damage.png"]) // 255, samples.damage[row])
-            assert stored == (f"{key}.damage.png" in found)
+            assert np.array_equal(grey(found[f"{key}.damage.png"]) // 255, samples.damage[row])
             said = json.loads(found[f"{key}.json"])
             assert (said["picture_id"], said["index"]) == (patch.picture_id, patch.index)
             assert said["center_yx"] == list(patch.center_yx)
@@ -287,24 +284,6 @@ def test_shards_are_as_large_as_asked(made: Callable[[str, bool], Path], tmp_pat
     assert [len(one) for one in keys] == [7, 7, 1]
     assert keys[2] == ["train-00000014"]
     assert json.loads((out / "export.json").read_text())["recipe"]["shard_size"] == 7
-
-
-def test_where_no_damage_is_stored_none_is_written(
-    made: Callable[[str, bool], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in ("samples", "writing"):
-        monkeypatch.setattr(f"dunhuang_data.export.{module}.stores_damage", lambda reader: False)
-    root = made("zarr", False)
-    tars = export(root, tmp_path / "w", ExportRecipe("webdataset", ("val",)))
-    found = members(tars / "val-000000.tar")
-    assert {name.partition(".")[2] for name in found} == {"image.png", "valid.png", "json"}
-    assert list(json.loads(found["val-00000000.json"])["masks"]) == ["valid"]
-    tree = export(root, tmp_path / "f", ExportRecipe("folder", ("val",)))
-    assert not (tree / "val" / "damage").exists()
-    assert list(json.loads((tree / "export.json").read_text())["masks"]) == ["valid"]
-    shards = export(root, tmp_path / "m", ExportRecipe("mds", ("val",)))
-    (shard,) = json.loads((shards / "val" / "index.json").read_text())["shards"]
-    assert shard["column_names"] == ["image", "patch", "valid"]
 
 
 def test_blocks_may_be_done_in_any_order(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, out_option, write_run_toml, writes_output
+from dunhuang_cli.options import FILE, out_option, workers_option, write_run_toml, writes_output
 from dunhuang_data.export import IMAGE_FORMATS, LAYOUTS, ExportRecipe
 
 if TYPE_CHECKING:
@@ -59,12 +59,7 @@ class SplitsType(click.ParamType["tuple[Split, ...]"]):
     default=0,
     help="Samples in a shard of webdataset or mds; 0 = as in SHARDS.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=0,
-    help="Processes; 0 = one per core for 1,000 samples or more, else one.",
-)
+@workers_option("one per core for 1,000 samples or more, else one")
 @writes_output
 @click.pass_context
 def export(
