@@ -61,5 +61,22 @@ def draw_unit(rng: np.random.Generator) -> float:
 
 
 def permutation(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """Return a random order of ``range(count)``, (count,) int64, from ``count`` words."""
-    return np.argsort(raw_words(rng, count), kind="stable").astype(np.int64)
+    """Return a random order of ``range(count)``, (count,) int64, from ``count`` words.
+
+    It is the stable argsort of the words. Sorting words whose low bits are replaced by their own
+    index is several times as fast and needs less memory; where that leaves two alike in their high
+    bits (some 50 pairs among 10 million), the whole words decide.
+    """
+    words = raw_words(rng, count)
+    bits = max(count - 1, 1).bit_length()
+    low = np.uint64((1 << bits) - 1)
+    keys = words & ~low
+    keys |= np.arange(count, dtype=np.uint64)
+    keys.sort()
+    tied = np.flatnonzero(keys[1:] ^ keys[:-1] <= low)
+    keys &= low
+    order: NDArray[np.int64] = keys.view(np.int64)
+    if len(tied):
+        places = np.union1d(tied, tied + 1)
+        order[places] = order[places][np.lexsort((order[places], words[order[places]]))]
+    return order

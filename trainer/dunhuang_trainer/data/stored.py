@@ -1,0 +1,82 @@
+"""What is read from a dataset: the door to `dunhuang_data.reader`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dunhuang_data.errors import DatasetError
+from dunhuang_data.reader import DatasetReader
+from dunhuang_data.types import Samples, Split, UInt8Array
+from dunhuang_trainer.config import ModelConfig
+from dunhuang_trainer.data.order import Picks
+
+Buffers = dict[str, Tensor]
+
+
+def open_split(root: Path, split: Split, config: ModelConfig) -> DatasetReader:
+    """Open a split and check that the network can take its patches.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset cannot be read, or its patches do not fit the network.
+    """
+    reader = DatasetReader(root, split)
+    if reader.patch_size % config.multiple:
+        fitting = (reader.patch_size & -reader.patch_size).bit_length() - 1
+        raise DatasetError(
+            f"{root} has patches of {reader.patch_size} px; a network of {config.levels} levels "
+            f"takes multiples of {config.multiple} px. "
+            + (f"Use --levels {fitting} or fewer." if fitting else "Make patches of an even size.")
+        )
+    return reader
+
+
+def ordered_batches(reader: DatasetReader, batch_size: int) -> Iterator[Samples]:
+    """Yield every sample of a split once, in the dataset's order."""
+    for first in range(0, len(reader), batch_size):
+        yield reader.read(range(first, min(first + batch_size, len(reader))))
+
+
+def stored_names(reader: DatasetReader) -> tuple[str, ...]:
+    """Return the arrays that a dataset stores: image, valid, and damage if there is any."""
+    return getattr(reader, "stored", ("image", "valid", "damage"))
+
+
+def batch_buffers(reader: DatasetReader, batch_size: int, pinned: bool = False) -> Buffers:
+    """Return memory for a batch as stored. torch aligns it to 64 bytes, which reading needs."""
+    size = reader.patch_size
+    shapes = {"image": (size, size, 3)} | dict.fromkeys(("valid", "damage"), (size, -(-size // 8)))
+    return {
+        name: torch.empty((batch_size, *shapes[name]), dtype=torch.uint8, pin_memory=pinned)
+        for name in stored_names(reader)
+    }
+
+
+def read_into(reader: DatasetReader, picks: Picks, buffers: Buffers) -> Buffers:
+    """Read a batch into the beginning of some buffers; return the parts that were filled."""
+    filled = {name: buffer[: len(picks.rows)] for name, buffer in buffers.items()}
+    out = {name: part.numpy() for name, part in filled.items()}
+    if picks.mask_rows is picks.rows:
+        _read(reader, picks.rows, out)
+    else:
+        _read(reader, picks.mask_rows, {"valid": out.pop("valid")})
+        _read(reader, picks.rows, out)
+    return filled
+
+
+def prefetch(reader: DatasetReader, picks: Picks) -> None:
+    """Ask the system to have a batch in memory soon."""
+    if hasattr(reader, "prefetch"):
+        reader.prefetch(picks.rows)
+
+
+def _read(reader: DatasetReader, rows: np.ndarray, out: dict[str, UInt8Array]) -> None:
+    if hasattr(reader, "read_stored"):
+        reader.read_stored(rows, tuple(out), out)
+        return
+    for name, values in reader._read(rows, list(out)).items():
+        out[name][...] = values
