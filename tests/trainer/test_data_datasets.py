@@ -91,22 +91,29 @@ def test_a_stream_reads_every_shard_once_in_order_and_mixes_a_window(
 
     monkeypatch.setattr("dunhuang_trainer.data.datasets.read_into", seen)
     shards = [list(range(first, min(first + 7, 24))) for first in range(0, 24, 7)]
-    for window in (1, 3, 9):
-        read.clear()
-        stream = ShardStream(dataset, "train", seed=6, window=window)
-        epochs = []
+    for size in (1, 3, 9):
+        stream, epochs = ShardStream(dataset, "train", seed=6, window=size), []
         for epoch in range(2):
             stream.set_epoch(epoch)
-            rows = [int(sample["row"]) for sample in stream]
-            epochs.append(rows)
-            assert sorted(rows) == list(range(24))
-            assert rows != sorted(rows)
-            assert sorted(read[4 * epoch :]) == shards
-            first = read[4 * epoch : 4 * epoch + window]
-            assert set(rows[: sum(map(len, first))]) == set(chain(*first))
+            given = [int(sample["row"]) for sample in stream]
+            windows, read[:] = read[:], []
+            assert len(windows) == -(-4 // size)
+            # what is read is whole shards from their first row to their last, each once
+            in_order = list(chain(*windows))
+            starts = [row for row in in_order if row % 7 == 0]
+            assert in_order == list(chain(*(shards[row // 7] for row in starts)))
+            assert sorted(starts) == [0, 7, 14, 21]
+            # what is given is a window after the other, each mixed
+            rest = iter(given)
+            for rows in windows:
+                mixed = [next(rest) for _ in rows]
+                assert sorted(mixed) == sorted(rows)
+                assert mixed != rows
+            epochs.append(given)
         assert epochs[0] != epochs[1]
         stream.set_epoch(0)
         assert [int(sample["row"]) for sample in stream] == epochs[0]
+        read.clear()
 
 
 def test_streams_of_ranks_share_the_shards(dataset: Path, reader: DatasetReader) -> None:

@@ -16,8 +16,8 @@ import torch
 from dunhuang_data.errors import DatasetError, ResumeMismatchError, UsageProblem
 from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
-from dunhuang_trainer.data import Loader, StoredBatch, finished
-from dunhuang_trainer.data import loader as module
+from dunhuang_trainer.data import Loader, StoredBatch, finished, ring
+from dunhuang_trainer.data.loader import auto_workers
 
 Kept = tuple[list[int], bytes, bytes]
 
@@ -29,7 +29,7 @@ def no_thread_is_left() -> Iterator[None]:
 
 
 def threads() -> int:
-    return sum(one.name.startswith(module.THREADS) for one in threading.enumerate())
+    return sum(one.name.startswith(ring.THREADS) for one in threading.enumerate())
 
 
 @pytest.fixture(scope="module")
@@ -284,10 +284,26 @@ def test_an_iteration_left_open_does_not_keep_the_program_from_ending(dataset: P
     assert (done.stdout, done.stderr) == ("2\n", "")
 
 
+def test_the_system_is_asked_ahead_while_it_reads_from_disk(
+    reader: DatasetReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[int]] = []
+    reads = iter([0, 0, 0, 7, *[7] * 20])
+    monkeypatch.setattr(ring, "AHEAD", 3)
+    monkeypatch.setattr(ring, "disk_reads", lambda: next(reads))
+    monkeypatch.setattr(ring, "prefetch", lambda _, picks: asked.append(picks.rows.tolist()))
+    loader, seen = Loader(reader, 2, shuffle=False, workers=0), []
+    for _batch in loader:
+        seen.append([rows[0] // 2 for rows in asked])
+        asked.clear()
+    # three at the beginning; when the fourth was to be read there had been something on disk
+    assert seen == [[0, 1, 2], [], [], [3, 4, 5], *[[]] * 8]
+
+
 def test_as_many_threads_as_pay(monkeypatch: pytest.MonkeyPatch) -> None:
     for processors, workers in ((1, 0), (2, 2), (64, 2)):
         monkeypatch.setattr("os.sched_getaffinity", lambda _, n=processors: set(range(n)))
-        assert module.auto_workers() == workers
+        assert auto_workers() == workers
 
 
 def test_an_empty_split_has_no_batch(

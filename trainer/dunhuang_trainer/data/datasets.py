@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.rng import permutation, rng_for
 from dunhuang_data.types import Split
-from dunhuang_trainer.data.order import Order, Picks, Rows
+from dunhuang_trainer.data.order import Order, Rows
 from dunhuang_trainer.data.stored import Buffers, batch_buffers, read_into
 
 Sample = dict[str, Tensor]
@@ -78,13 +79,10 @@ class PatchDataset(Dataset[Sample]):
         numbers = np.asarray(items, dtype=np.int64)
         if not ((numbers >= 0) & (numbers < len(self))).all():
             raise IndexError(f"there are items 0 to {len(self) - 1}; {numbers.tolist()} was asked")
-        order, epoch = self.order, int(self._epoch)
-        positions = order.rank + numbers * order.world_size
-        rows = order.rows(epoch)[positions]
-        masks = order.mask_rows(epoch)[rows] if order.masks == "per-epoch" else rows
-        picks = Picks(epoch, positions, rows, masks)
-        stored = read_into(self.reader, picks, batch_buffers(self.reader, len(rows)))
-        return _samples(stored, rows, self.reader.patch_size)
+        positions = self.order.rank + numbers * self.order.world_size
+        picks = self.order.at(int(self._epoch), positions)
+        stored = read_into(self.reader, picks, batch_buffers(self.reader, len(numbers)))
+        return _samples(stored, picks.rows, self.reader.patch_size)
 
 
 class ShardStream(IterableDataset[Sample]):
@@ -125,7 +123,9 @@ class ShardStream(IterableDataset[Sample]):
         if window < 1:
             raise UsageProblem(f"The window is {window} shards; expected at least 1.")
         self.reader, self.window = DatasetReader(root, split), window
-        self.order = Order(len(self.reader), seed, masks=masks, rank=rank, world_size=world_size)
+        self.order = Order(
+            len(self.reader), seed, shuffle=False, masks=masks, rank=rank, world_size=world_size
+        )
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     def set_epoch(self, epoch: int) -> None:
@@ -133,33 +133,28 @@ class ShardStream(IterableDataset[Sample]):
         self._epoch.fill_(epoch)
 
     def __iter__(self) -> Iterator[Sample]:
-        epoch, order = int(self._epoch), self.order
-        worker = get_worker_info()
-        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        parts = order.world_size * workers
-        part = order.rank * workers + number
-        size = self.reader.manifest.recipe.shard_size
-        count = -(-order.count // size)
-        shards = permutation(rng_for(order.seed, "shards", epoch), count)[part::parts]
-        buffers = batch_buffers(self.reader, min(self.window, len(shards)) * size)
-        for first in range(0, len(shards), self.window):
-            window = shards[first : first + self.window].tolist()
-            filled = 0
-            rows = np.empty(len(window) * size, dtype=np.int64)
-            for shard in window:
-                picks = self._shard(epoch, shard, size)
-                beyond = {name: buffer[filled:] for name, buffer in buffers.items()}
-                read_into(self.reader, picks, beyond)
-                rows[filled : filled + len(picks.rows)] = picks.rows
-                filled += len(picks.rows)
-            for place in permutation(rng_for(order.seed, "window", epoch, window[0]), filled):
+        epoch, size = int(self._epoch), self.reader.manifest.recipe.shard_size
+        buffers: Buffers = {}
+        for window in self._windows(epoch):
+            spans = [range(n * size, min((n + 1) * size, self.order.count)) for n in window]
+            rows = np.fromiter(chain(*spans), dtype=np.int64)  # in the order in which they lie
+            buffers = buffers or batch_buffers(self.reader, len(window) * size)
+            read_into(self.reader, self.order.at(epoch, rows), buffers)
+            mixed = permutation(rng_for(self.order.seed, "window", epoch, window[0]), len(rows))
+            for place in mixed.tolist():
                 one = {name: buffer[place : place + 1].clone() for name, buffer in buffers.items()}
                 yield from _samples(one, rows[place : place + 1], self.reader.patch_size)
 
-    def _shard(self, epoch: int, shard: int, size: int) -> Picks:
-        rows = np.arange(shard * size, min((shard + 1) * size, self.order.count))
-        masks = self.order.mask_rows(epoch)[rows] if self.order.masks == "per-epoch" else rows
-        return Picks(epoch, rows, rows, masks)
+    def _windows(self, epoch: int) -> Iterator[list[int]]:
+        """Yield the numbers of the shards that this process reads, a window at a time."""
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        part = self.order.rank * workers + number
+        count = -(-self.order.count // self.reader.manifest.recipe.shard_size)
+        shards = permutation(rng_for(self.order.seed, "shards", epoch), count).tolist()
+        shards = shards[part :: self.order.world_size * workers]
+        for first in range(0, len(shards), self.window):
+            yield shards[first : first + self.window]
 
 
 def _samples(stored: Buffers, rows: Rows, width: int) -> list[Sample]:

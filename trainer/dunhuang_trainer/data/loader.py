@@ -1,18 +1,8 @@
-"""The loader: threads that read batches ahead, straight into memory that is used again and again.
-
-Threads, not processes: reading and checking give up Python's lock, and a batch that is read where
-it is used needs no copy between processes. The memory is a ring of *slots*, one batch each: fresh
-memory for every batch would cost more than reading it.
-"""
+"""The loader: batches in an order that depends on (seed, epoch) alone, read ahead by threads."""
 
 import os
-import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import Literal
 
@@ -21,21 +11,10 @@ import torch
 from dunhuang_data.errors import DatasetError, ResumeMismatchError, UsageProblem
 from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.data.batches import StoredBatch
-from dunhuang_trainer.data.order import Order, Picks, steps_per_epoch
-from dunhuang_trainer.data.stored import Buffers, batch_buffers, prefetch, read_into
+from dunhuang_trainer.data.order import Order, Span, steps_per_epoch
+from dunhuang_trainer.data.ring import Asked, Ring, Slot
+from dunhuang_trainer.data.stored import Buffers, batch_buffers
 from dunhuang_trainer.data.turns import draw_turns
-
-AHEAD = 16  # batches that the system is asked for before they are read
-THREADS = "dunhuang-loader"
-Span = tuple[int, int, int]  # an epoch, its first position of a batch, and the one after its last
-
-
-@dataclass(slots=True)
-class Slot:
-    """Memory for one batch."""
-
-    buffers: Buffers
-    copied: "torch.cuda.Event | None" = None  # when the copy to the device has read it
 
 
 def auto_workers() -> int:
@@ -121,8 +100,8 @@ class Loader:
         self.device, self.flip, self.quarter_turns = torch.device(device), flip, quarter_turns
         self.epoch = self.position = 0
         self._stride = batch_size * world_size
-        self.idle: list[Slot] = []
-        self._run: weakref.ref[_Run] | None = None
+        self._idle: list[Slot] = []
+        self._iteration: weakref.ref[_Iteration] | None = None
         if tail == "drop" and not len(self):
             ranks = f" for each of {world_size} ranks" if world_size > 1 else ""
             raise DatasetError(
@@ -138,7 +117,7 @@ class Loader:
 
     def __iter__(self) -> Iterator[StoredBatch]:
         """Return the batches from here to the end of the epoch."""
-        return _Run(self, lambda: self._spans(self.epoch, self.position))
+        return _Iteration(self, lambda: self._spans(self.epoch, self.position))
 
     def take(self, steps: int) -> Iterator[StoredBatch]:
         """Return the next ``steps`` batches, over the ends of epochs."""
@@ -149,7 +128,7 @@ class Loader:
                 yield from self._spans(epoch, position)
                 epoch, position = epoch + 1, 0
 
-        return _Run(self, lambda: islice(endless(), steps))
+        return _Iteration(self, lambda: islice(endless(), steps))
 
     def seek(self, step: int) -> None:
         """Stand where a run of whole epochs from the start stands after ``step`` batches."""
@@ -191,9 +170,9 @@ class Loader:
 
     def close(self) -> None:
         """End the iteration that is under way, and wait for its threads."""
-        run = self._run() if self._run is not None else None
-        if run is not None:
-            run.close()
+        iteration = self._iteration() if self._iteration is not None else None
+        if iteration is not None:
+            iteration.close()
 
     def __enter__(self) -> "Loader":
         return self
@@ -218,21 +197,19 @@ class Loader:
             if start + self.order.rank < count:
                 yield epoch, start, min(start + stride, count)
 
-    def begin(self, run: "_Run") -> None:
-        """End the iteration that is under way, for another one."""
+    def begin(self, iteration: "_Iteration", spans: Callable[[], Iterator[Span]]) -> Ring:
+        """End the iteration that is under way, for another one from where the loader stands."""
         self.close()
-        self._run = weakref.ref(run)
-
-    def slots(self) -> list[Slot]:
-        """Return the slots of a run: one for the caller, the others being filled or waiting."""
-        found, wanted = self.idle[:], 2 * self.workers + 1
-        self.idle.clear()
+        self._iteration = weakref.ref(iteration)
+        slots, wanted = self._idle[:], 2 * self.workers + 1
+        self._idle.clear()
         pinned = self.device.type == "cuda"
-        while len(found) < wanted:
-            found.append(Slot(batch_buffers(self.reader, self.batch_size, pinned)))
-        return found
+        while len(slots) < wanted:
+            slots.append(Slot(batch_buffers(self.reader, self.batch_size, pinned)))
+        asked = (Asked(span, self.order.pick(*span)) for span in spans())
+        return Ring(self.reader, asked, slots, self._idle, self.workers)
 
-    def hand_over(self, span: Span, picks: Picks, slot: Slot, filled: Buffers) -> StoredBatch:
+    def hand_over(self, asked: Asked, slot: Slot, filled: Buffers) -> StoredBatch:
         """Return a batch that was read, on the device, and stand after it."""
         if self.device.type == "cuda":
             filled = {
@@ -240,7 +217,8 @@ class Loader:
             }
             slot.copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             slot.copied.record(torch.cuda.current_stream(self.device))
-        self.epoch, _, self.position = span
+        picks = asked.picks
+        self.epoch, _, self.position = asked.span
         self._step_over_the_end()
         turns = draw_turns(
             self.order.seed, picks.epoch, picks.positions, self.flip, self.quarter_turns
@@ -248,36 +226,13 @@ class Loader:
         return StoredBatch(filled["image"], filled["valid"], filled.get("damage"), picks, turns)
 
 
-def _fill(reader: DatasetReader, picks: Picks, slot: Slot) -> Buffers:
-    if slot.copied is not None:
-        slot.copied.synchronize()
-    return read_into(reader, picks, slot.buffers)
-
-
-class _Run(Iterator[StoredBatch]):
-    """One iteration of a loader: the batches that are asked for, being read and handed over."""
+class _Iteration(Iterator[StoredBatch]):
+    """One iteration of a loader; it begins when its first batch is asked for."""
 
     def __init__(self, loader: Loader, spans: Callable[[], Iterator[Span]]) -> None:
-        self._loader, self._make_spans = loader, spans
-        self._spans: Iterator[Span] = iter(())
-        self._asked: deque[tuple[Span, Picks]] = deque()
-        self._reading: deque[tuple[Callable[[], Buffers], Span, Picks, Slot]] = deque()
-        self._free: deque[Slot] = deque()
-        self._held: Slot | None = None  # what the caller looks at
-        self._pool: ThreadPoolExecutor | None = None
-        self._stop: Callable[[], object] | None = None
+        self._loader, self._spans = loader, spans
+        self._ring: Ring | None = None
         self._ended = ""
-
-    def _begin(self) -> Callable[[], object]:
-        """Start where the loader stands now; only when the first batch is asked for."""
-        self._loader.begin(self)
-        self._spans = self._make_spans()
-        slots = self._loader.slots()
-        self._free.extend(slots)
-        if self._loader.workers:
-            self._pool = ThreadPoolExecutor(self._loader.workers, thread_name_prefix=THREADS)
-        # also called for an iteration that is left in the middle and forgotten
-        return weakref.finalize(self, _stop, self._pool, slots, self._loader.idle)
 
     def __next__(self) -> StoredBatch:
         if self._ended == "closed":
@@ -288,50 +243,14 @@ class _Run(Iterator[StoredBatch]):
         if self._ended:
             raise StopIteration
         try:
-            self._stop = self._stop or self._begin()
-            return self._next()
+            self._ring = self._ring or self._loader.begin(self, self._spans)
+            return self._loader.hand_over(*next(self._ring))
         except BaseException:  # also the end, and Ctrl-C while waiting
             self.close("over")
             raise
 
-    def _next(self) -> StoredBatch:
-        if self._held is not None:
-            self._free.append(self._held)
-            self._held = None
-        while self._free and self._ask():
-            span, picks = self._asked.popleft()
-            slot = self._free.popleft()
-            fill = partial(_fill, self._loader.reader, picks, slot)
-            waited: Callable[[], Buffers] = self._pool.submit(fill).result if self._pool else fill
-            self._reading.append((waited, span, picks, slot))
-        if not self._reading:
-            raise StopIteration
-        waited, span, picks, self._held = self._reading.popleft()
-        return self._loader.hand_over(span, picks, self._held, waited())
-
-    def _ask(self) -> bool:
-        """Ask the system for some batches ahead; return whether there is one left to read."""
-        for span in islice(self._spans, AHEAD - len(self._asked)):
-            picks = self._loader.order.pick(*span)
-            prefetch(self._loader.reader, picks)
-            self._asked.append((span, picks))
-        return bool(self._asked)
-
     def close(self, why: str = "closed") -> None:
         """Stop, and wait for what is being read."""
         self._ended = self._ended or why
-        if self._stop is not None:
-            self._stop()
-
-
-def _stop(pool: ThreadPoolExecutor | None, slots: list[Slot], idle: list[Slot]) -> None:
-    """End a run's threads and give its slots back."""
-    if threading.current_thread().name.startswith(THREADS):
-        # the garbage collector found a forgotten run while one of its own threads was at work:
-        # it cannot wait for itself, so its slots are not used again
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return
-    if pool is not None:
-        pool.shutdown(wait=True, cancel_futures=True)
-    idle.extend(slots)
+        if self._ring is not None:
+            self._ring.stop()

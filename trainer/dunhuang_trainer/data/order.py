@@ -16,6 +16,7 @@ from dunhuang_data.rng import permutation, rng_for
 from dunhuang_trainer.config import check_masks
 
 Rows = NDArray[np.int64]
+Span = tuple[int, int, int]  # an epoch, its first position of a batch, and the one after its last
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ class Order:
 
     def pick(self, epoch: int, start: int, stop: int) -> Picks:
         """Return what this rank reads of the positions ``start`` … ``stop − 1`` of an epoch."""
-        positions = np.arange(start + self.rank, min(stop, self.count), self.world_size)
+        return self.at(epoch, np.arange(start + self.rank, min(stop, self.count), self.world_size))
+
+    def at(self, epoch: int, positions: Rows) -> Picks:
+        """Return what is at some positions of an epoch."""
         rows = self.rows(epoch)[positions] if self.shuffle else positions
         masks = self.mask_rows(epoch)[rows] if self.masks == "per-epoch" else rows
         return Picks(epoch, positions, rows, masks)

@@ -1,5 +1,6 @@
 """What is read from a dataset: the door to `dunhuang_data.reader`."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,11 @@ def read_into(reader: DatasetReader, picks: Picks, buffers: Buffers) -> Buffers:
         _read(reader, picks.mask_rows, {"valid": out.pop("valid")})
         _read(reader, picks.rows, out)
     return filled
+
+
+def disk_reads() -> int:
+    """Return how much this process has had read from disks since it began, in 512 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_inblock
 
 
 def prefetch(reader: DatasetReader, picks: Picks) -> None:
