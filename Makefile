@@ -22,8 +22,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: install  ## From real photographs to a restored picture, in about a minute
 	$(BIN)/dunhuang-data demo -o $(DEMO) --overwrite
 
-test: install  ## The whole test suite
-	$(BIN)/python -m pytest
+test: install  ## The whole test suite, by two processes (make test TESTS="-k walks" for some)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 check: install  ## Linter, formatter, types, import contracts
 	$(BIN)/ruff check .

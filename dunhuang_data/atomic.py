@@ -82,7 +82,7 @@ def new_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write a file, whole or not at all.
 
     Libraries that write files by themselves hide why the system refused; let them write to memory.

@@ -1,4 +1,4 @@
-"""Pour a plan and a mask bank into shards: the only orchestrator. No random generator anywhere.
+"""Pour a plan and a mask bank into shards. No random generator anywhere.
 
 The dataset grows in ``OUT.building`` and is renamed to ``OUT`` when it is whole. A shard is a pure
 function of (plan, bank, pictures, recipe, number), written under a temporary name and renamed; a
@@ -8,32 +8,24 @@ record beside it says that it is whole. A killed build, run again, continues.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
-from dunhuang_data.atomic import Progress, explained, no_progress, write_bytes
-from dunhuang_data.errors import EnvironmentProblem, MaskError
-from dunhuang_data.executors import run_jobs
-from dunhuang_data.growth import Growth, growing, sweep_partial
-from dunhuang_data.manifest import (
-    CONTENTS,
-    MARKER,
-    DatasetManifest,
-    Shard,
-    StoredFile,
-    dataset_sha256,
-    read_manifest,
-    write_manifest,
-)
+from dunhuang_data.errors import EnvironmentProblem, MaskError, UsageProblem
+from dunhuang_data.executors import cores
+from dunhuang_data.growth import Growth, growing
+from dunhuang_data.manifest import CONTENTS, MARKER, DatasetManifest, read_manifest
 from dunhuang_data.mask_bank import MaskBank
-from dunhuang_data.pictures import sha256_of_file
-from dunhuang_data.plan import PatchPlan, patch_row, write_plan
+from dunhuang_data.plan import PatchPlan, patch_row
+from dunhuang_data.pouring import Poured, Provenance, finish, no_progress, pour
 from dunhuang_data.recipe import BuildRecipe
-from dunhuang_data.shard_jobs import ENCODERS, ShardJob, found_whole, make_shard, shard_jobs
-from dunhuang_data.types import SPLITS
+from dunhuang_data.shard_jobs import forget_pictures, make_shard, shard_jobs
+from dunhuang_data.shards import CHECKSUM_BYTES, IDENTITY_BYTES, schema
 
 BUILD_MARKER = "build.json"
+WORKER_BYTES = 200_000_000  # of a worker before it opens a picture: the libraries (measured)
+PICTURE_BYTES = 100_000_000  # libvips decodes larger pictures into a file, not into memory
 
 
 def build_dataset(
@@ -43,9 +35,12 @@ def build_dataset(
     recipe: BuildRecipe,
     *,
     overwrite: bool = False,
+    resume: bool = False,
+    keep_going: bool = False,
     workers: int = 1,
     scheduler: str | None = None,
-    progress: Progress = no_progress,
+    documents: Mapping[str, str] | None = None,
+    progress: Poured = no_progress,
 ) -> DatasetManifest:
     """Build a dataset, or continue one that was interrupted.
 
@@ -59,10 +54,16 @@ def build_dataset(
     recipe : BuildRecipe
     overwrite : bool
         Replace an earlier dataset, or an interrupted build from something else.
+    resume : bool
+        Only continue: refuse to begin.
+    keep_going : bool
+        When a shard cannot be made, make all others before saying so.
     workers, scheduler
         See `dunhuang_data.executors.run_jobs`.
+    documents : mapping of str to str, optional
+        Text files to lie in the dataset, by name: ``run.toml``.
     progress : callable
-        Called with the samples of each shard as it is found or made.
+        Called with the samples and bytes of each shard as it is found or made.
 
     Raises
     ------
@@ -72,53 +73,38 @@ def build_dataset(
         If the bank is too small, or its masks have another size than the patches.
     PictureError
         If a picture is gone or is not the one that was planned.
+    DatasetError
+        With ``keep_going``: if there are shards that could not be made.
     OutputError
         If something cannot be written. Shards that are whole are kept.
     """
     check_bank_fits(plan, bank)
+    made_of = Provenance(
+        plan, recipe, build_id(plan, bank.sha256, recipe), bank.sha256, documents or {}
+    )
     growth = Growth(
         out,
         CONTENTS,
         started=BUILD_MARKER,
-        build_id=_build_id(plan, bank, recipe),
+        build_id=made_of.build_id,
         what="build",
         made_of="plan, bank or recipe",
         doing="building",
         inputs=(bank.root, *plan.inputs()),
         overwrite=overwrite,
+        resume=resume,
     )
     with growing(growth) as building:
         if not (building / MARKER).is_file():
-            jobs = shard_jobs(plan, bank, recipe, building)
-            shards = _pour(jobs, building, workers, scheduler, progress)
-            _finish(building, plan, recipe, growth.build_id, shards)
+            if recipe.codec == "none":  # what a codec leaves is known when it is done
+                check_room(building, dataset_bytes(plan, recipe))
+            jobs = shard_jobs(plan, bank, recipe, building, keep_going)
+            try:
+                shards = pour(make_shard, jobs, building, workers, scheduler, progress)
+            finally:
+                forget_pictures()
+            finish(building, shards, made_of)
     return read_manifest(out)
-
-
-def _pour(
-    jobs: Iterable[ShardJob],
-    building: Path,
-    workers: int,
-    scheduler: str | None,
-    progress: Progress,
-) -> tuple[Shard, ...]:
-    """Make the shards that an earlier run did not leave whole; return all, split by split."""
-    whole: list[Shard] = []
-
-    def missing() -> Iterator[ShardJob]:
-        for job in jobs:
-            shard = found_whole(job)
-            if shard is None:
-                yield job
-            else:
-                whole.append(shard)
-                progress(shard.samples)
-
-    for shard in run_jobs(make_shard, missing(), workers, scheduler):
-        _check_arrived(shard, building)
-        whole.append(shard)
-        progress(shard.samples)
-    return tuple(sorted(whole, key=lambda shard: (SPLITS.index(shard.split), shard.number)))
 
 
 def check_bank_fits(plan: PatchPlan, bank: MaskBank) -> None:
@@ -148,9 +134,10 @@ def check_bank_fits(plan: PatchPlan, bank: MaskBank) -> None:
         )
 
 
-def _build_id(plan: PatchPlan, bank: MaskBank, recipe: BuildRecipe) -> str:
+def build_id(plan: PatchPlan, masks_sha256: str, recipe: BuildRecipe) -> str:
+    """Return the SHA-256 over all a dataset is poured from: plan, pictures, mask bank, recipes."""
     digest = hashlib.sha256()
-    digest.update(json.dumps([asdict(plan.recipe), asdict(recipe), bank.sha256]).encode())
+    digest.update(json.dumps([asdict(plan.recipe), asdict(recipe), masks_sha256]).encode())
     for picture in plan.pictures:
         digest.update((json.dumps(asdict(picture)) + "\n").encode())
     for patch in plan.patches:
@@ -158,51 +145,89 @@ def _build_id(plan: PatchPlan, bank: MaskBank, recipe: BuildRecipe) -> str:
     return digest.hexdigest()
 
 
-def _check_arrived(shard: Shard, building: Path) -> None:
-    for file in shard.files:
-        path = building / file.path
-        if not path.is_file() or path.stat().st_size != file.bytes:
-            raise EnvironmentProblem(
-                f"A worker says that it wrote {path}, but it is not there: the workers do not "
-                "share this disk. Build into a folder that all of them reach by the same path."
-            )
+def sample_bytes(patch_size: int) -> int:
+    """Return what a sample takes in a shard without compression, in bytes."""
+    rows = [array.row_shape for array in schema(patch_size)]
+    return sum(_product(shape) + CHECKSUM_BYTES + 16 for shape in rows)
 
 
-def _finish(
-    building: Path,
-    plan: PatchPlan,
-    recipe: BuildRecipe,
-    build_id: str,
-    shards: tuple[Shard, ...],
-) -> None:
-    """Write everything beside the shards, sweep what the build needed, the manifest last."""
-    attributes = {"format": "dunhuang-dataset", "version": 2, "build_id": build_id}
-    totals: dict[str, int] = {
-        split: count for split, count in plan.count_by_split().items() if count
-    }
-    encoder = ENCODERS[recipe.format]
-    files = encoder.encode_metadata(totals, plan.recipe.patch_size, recipe.shard_size, attributes)
-    for path, data in files.items():
-        write_bytes(building / path, data)
-    with explained(building):
-        shutil.rmtree(building / "plan", ignore_errors=True)
-    sweep_partial(building)
-    here = Path()
-    moved = replace(plan, pictures_root=here, damage_root=plan.damage_root and here)
-    write_plan(moved, building / "plan")
-    names = [*files, *(f"plan/{path.name}" for path in (building / "plan").iterdir())]
-    write_manifest(
-        DatasetManifest(
-            recipe=recipe,
-            plan_recipe=plan.recipe,
-            build_id=build_id,
-            content_sha256=dataset_sha256(shards),
-            shards=shards,
-            other_files=tuple(_stored_file(building, name) for name in sorted(names)),
-        ),
-        building,
-    )
+def _product(shape: tuple[int, ...]) -> int:
+    count = 1
+    for length in shape:
+        count *= length
+    return count
 
 
-def _stored_file(root: Path, path: str) -> StoredFile:
-    return StoredFile(path, (root / path).stat().st_size, sha256_of_file(root / path))
+def dataset_bytes(plan: PatchPlan, recipe: BuildRecipe) -> int:
+    """Return what the shards of a plan take without compression, in bytes; less with a codec."""
+    shards = sum(-(-count // recipe.shard_size) for count in plan.count_by_split().values())
+    return len(plan.patches) * sample_bytes(plan.recipe.patch_size) + shards * 3 * IDENTITY_BYTES
+
+
+def worker_bytes(plan: PatchPlan, recipe: BuildRecipe) -> int:
+    """Return about how much memory one worker takes, in bytes.
+
+    Libraries, one open picture a split, and for HDF5, which is written from memory, twice a shard.
+    """
+    largest = max((picture.height * picture.width * 4 for picture in plan.pictures), default=0)
+    splits = sum(1 for count in plan.count_by_split().values() if count)
+    shard = min(recipe.shard_size, max(plan.count_by_split().values()))
+    held = 2 * shard * sample_bytes(plan.recipe.patch_size) if recipe.format == "hdf5" else 0
+    patch = 20 * sample_bytes(plan.recipe.patch_size)  # turned, interpolated, filled in, packed
+    return WORKER_BYTES + splits * min(largest, PICTURE_BYTES) + held + patch
+
+
+def workers_that_fit(
+    plan: PatchPlan, recipe: BuildRecipe, workers: int, max_memory: int | None
+) -> int:
+    """Return how many workers to start: those asked for (0 = as many as pay), less if too large.
+
+    Parameters
+    ----------
+    plan : PatchPlan
+    recipe : BuildRecipe
+    workers : int
+        0: one per core from 1,000 samples on, else one.
+    max_memory : int, optional
+        Bytes that all workers together may take.
+
+    Raises
+    ------
+    UsageProblem
+        If not even one fits.
+    """
+    wanted = workers or (cores() if len(plan.patches) >= 1000 else 1)
+    if max_memory is None:
+        return wanted
+    each = worker_bytes(plan, recipe)
+    if max_memory < each:
+        smaller = "a smaller --shard-size or " if recipe.format == "hdf5" else ""
+        raise UsageProblem(
+            f"--max-memory is {max_memory / 1e6:,.0f} MB; one worker takes about "
+            f"{each / 1e6:,.0f} MB. Allow {smaller}that much."
+        )
+    return min(wanted, max_memory // each)
+
+
+def check_room(building: Path, needed: int) -> None:
+    """Refuse a disk that cannot hold what is still to be written.
+
+    Parameters
+    ----------
+    building : Path
+        What is in it counts as written.
+    needed : int
+        Bytes of the whole.
+
+    Raises
+    ------
+    EnvironmentProblem
+    """
+    there = sum(path.stat().st_size for path in building.rglob("*") if path.is_file())
+    free = shutil.disk_usage(building).free
+    if needed - there > free:
+        raise EnvironmentProblem(
+            f"The dataset needs {needed / 1e9:.2f} GB at {building.parent}, of which "
+            f"{there / 1e9:.2f} GB are written and {free / 1e9:.2f} GB are free. Make room, or "
+            "choose another place with -o."
+        )

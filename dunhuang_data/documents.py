@@ -38,9 +38,15 @@ def parsed(path: Path, what: str, remedy: str, kind: type[DataProblem]) -> Itera
 
 
 def read_document(
-    path: Path, expected: dict[str, Any], what: str, command: str, kind: type[DataProblem]
+    path: Path,
+    expected: dict[str, Any] | Sequence[dict[str, Any]],
+    what: str,
+    command: str,
+    kind: type[DataProblem],
 ) -> dict[str, Any]:
     """Read the JSON file whose presence makes a folder an output, and check its format.
+
+    ``expected`` is the one format that can be read, or all of them, the newest last.
 
     Raises
     ------
@@ -53,8 +59,10 @@ def read_document(
     with parsed(path, what, remedy, kind):
         document = json.loads(path.read_text(encoding="utf-8"))
         found = document["format"]
-    if found != expected:
-        raise kind(f"{path} has the format {found}; this version reads {expected}. {remedy}")
+    readable = [expected] if isinstance(expected, dict) else list(expected)
+    if found not in readable:
+        known = " or ".join(map(str, readable))
+        raise kind(f"{path} has the format {found}; this version reads {known}. {remedy}")
     return dict(document)
 
 

@@ -17,6 +17,11 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run_jobs(
     function: Callable[[Job], Result],
     jobs: Iterable[Job],

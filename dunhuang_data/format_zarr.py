@@ -1,156 +1,201 @@
 """Shards as Zarr v3: one array per split and name, one file per shard in it.
 
-Chunk = one sample, shard = ``shard_size`` samples (Zarr's own sharding codec), no compression,
-every chunk guarded by CRC-32C. Plain ``zarr.open(root)["train/image"]`` reads it.
+Chunk = one sample, shard = ``shard_size`` samples (Zarr's own sharding codec), every chunk guarded
+by CRC-32C. Plain ``zarr.open(root)["train/image"]`` reads it.
+
+The bytes are written here and not by zarr-python, which takes a shard as a whole, in memory, and
+an order of magnitude longer; that it reads them is tested.
 """
 
-import os
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import google_crc32c
 import numpy as np
-import zarr
-from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
-from zarr.core.buffer import Buffer
-from zarr.storage import MemoryStore
 
-from dunhuang_data.shards import ArraySchema, schema
-from dunhuang_data.types import UInt8Array
+from dunhuang_data.atomic import new_file
+from dunhuang_data.byte_ranges import OpenFile, ShardTable
+from dunhuang_data.codecs import encode
+from dunhuang_data.manifest import Shard, StoredFile, shard_paths
+from dunhuang_data.shards import (
+    ARRAY_NAMES,
+    CHECKSUM_BYTES,
+    FORMAT_NAME,
+    IDENTITY_BYTES,
+    VERSION,
+    ArraySchema,
+    ShardPlace,
+    Stored,
+    schema,
+)
 
-CHECKSUM_BYTES = 4
-
-
-def _create(
-    store: MemoryStore, split: str, array: ArraySchema, total: int, shard_size: int
-) -> zarr.Array[Any]:
-    return zarr.create_array(
-        store,
-        name=f"{split}/{array.name}",
-        shape=(total, *array.row_shape),
-        dtype=np.uint8,
-        chunks=(1, *array.row_shape),
-        shards=(shard_size, *array.row_shape),
-        compressors=[Crc32cCodec()],
-        filters=None,
-        fill_value=0,
-        dimension_names=array.dimensions,
-        attributes=dict(array.attributes),
-        chunk_key_encoding={"name": "default", "separator": "."},
-        config={"write_empty_chunks": True},  # so that a missing file is always a loss
-    )
+ABSENT = 2**64 - 1  # offset and length of a chunk beyond the last sample
+CHUNK_KEYS = {"name": "default", "configuration": {"separator": "."}}
+INDEX_CODECS = [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}]
 
 
-def _files(contents: dict[str, Buffer], metadata: bool) -> dict[str, bytes]:
+def _paths(place: ShardPlace) -> dict[str, str]:
+    return dict(zip(ARRAY_NAMES, shard_paths("zarr", place.split, place.number), strict=True))
+
+
+def _checksum(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(CHECKSUM_BYTES, "little")
+
+
+class _ShardFile:
+    """One array of one shard while it is written: chunks, identity, index."""
+
+    def __init__(self, stream: IO[bytes], name: str, place: ShardPlace) -> None:
+        self._stream, self._name, self._place = stream, name, place
+        self._index = np.full((place.shard_size, 2), ABSENT, dtype="<u8")
+        self._count = 0
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def _write(self, data: bytes) -> None:
+        self._stream.write(data)
+        self._digest.update(data)
+        self.bytes += len(data)
+
+    def add(self, row: bytes) -> None:
+        self._index[self._count] = self.bytes, len(row) + CHECKSUM_BYTES
+        self._count += 1
+        self._write(row)
+        self._write(_checksum(row))
+
+    def seal(self, content_sha256: str) -> str:
+        """Write what follows the chunks, and return the file's SHA-256."""
+        self._write(self._place.identity(self._name, content_sha256))
+        index = self._index.tobytes()
+        self._write(index + _checksum(index))
+        self._stream.flush()
+        return self._digest.hexdigest()
+
+
+class NewShard:
+    """A shard while it is written, one sample at a time; as of `new_shard`."""
+
+    def __init__(self, files: dict[str, _ShardFile], place: ShardPlace) -> None:
+        self._files, self._place = files, place
+        self.files: tuple[StoredFile, ...] = ()
+
+    def add(self, arrays: Stored) -> None:
+        """Add one sample: its arrays as stored, without a sample axis."""
+        for name, file in self._files.items():
+            file.add(encode(self._place.codec, name, arrays[name]))
+
+    def seal(self, content_sha256: str) -> None:
+        """Finish the files; `files` then says what they are."""
+        paths = _paths(self._place)
+        sums = {name: file.seal(content_sha256) for name, file in self._files.items()}
+        self.files = tuple(
+            StoredFile(paths[name], file.bytes, sums[name]) for name, file in self._files.items()
+        )
+
+
+@contextmanager
+def new_shard(root: Path, place: ShardPlace) -> Iterator[NewShard]:
+    """Yield a shard to fill and seal; when the block ends well its files get their names.
+
+    Memory does not grow with the shard: every chunk goes to the disk at once.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses to write.
+    """
+    with ExitStack() as stack:
+        files = {}
+        for name, path in _paths(place).items():
+            temporary = stack.enter_context(new_file(root / path))
+            stream = stack.enter_context(temporary.open("wb", buffering=2**18))
+            files[name] = _ShardFile(stream, name, place)
+        yield NewShard(files, place)
+
+
+def _document(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _array_metadata(array: ArraySchema, total: int, shard_size: int, codec: str) -> dict[str, Any]:
+    from dunhuang_data.zarr_codec import zarr_codecs  # loads zarr-python
+
+    sharding = {
+        "chunk_shape": [1, *array.row_shape],
+        "codecs": zarr_codecs(codec, array.name),
+        "index_codecs": INDEX_CODECS,
+        "index_location": "end",
+    }
     return {
-        key: buffer.to_bytes()
-        for key, buffer in sorted(contents.items())
-        if key.endswith("zarr.json") == metadata
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [total, *array.row_shape],
+        "data_type": "uint8",
+        "chunk_grid": {
+            "name": "regular",
+            "configuration": {"chunk_shape": [shard_size, *array.row_shape]},
+        },
+        "chunk_key_encoding": CHUNK_KEYS,
+        "fill_value": 0,
+        "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+        "attributes": array.attributes,
+        "dimension_names": list(array.dimensions),
+        "storage_transformers": [],
     }
 
 
-def encode_shard(
-    split: str, number: int, arrays: dict[str, UInt8Array], total: int, shard_size: int
+def metadata(
+    totals: dict[str, int], patch_size: int, shard_size: int, codec: str, build_id: str
 ) -> dict[str, bytes]:
-    """Return the files of one shard: path below the dataset's root → bytes. Pure.
+    """Return the ``zarr.json`` files of the whole dataset: path below the root → bytes. Pure.
 
     Parameters
     ----------
-    split : str
-    number : int
-        The shard's number in its split; it holds rows ``number * shard_size`` onwards.
-    arrays : dict of str to uint8 array
-        As of `dunhuang_data.shards.stored_arrays`.
-    total, shard_size : int
-        Samples in the split, and in a shard.
+    totals : dict of str to int
+        Samples of each split that has any.
+    patch_size, shard_size : int
+    codec : str
+    build_id : str
     """
-    contents: dict[str, Buffer] = {}
-    store = MemoryStore(contents)
-    first = number * shard_size
-    for array in schema(arrays["image"].shape[1]):
-        values = arrays[array.name]
-        target = _create(store, split, array, total, shard_size)
-        target[first : first + len(values)] = values
-    return _files(contents, metadata=False)
-
-
-def encode_metadata(
-    totals: dict[str, int], patch_size: int, shard_size: int, attributes: dict[str, Any]
-) -> dict[str, bytes]:
-    """Return the ``zarr.json`` files of the whole dataset: path below the root → bytes. Pure."""
-    contents: dict[str, Buffer] = {}
-    store = MemoryStore(contents)
-    zarr.create_group(store, attributes=attributes)
+    attributes = {"format": FORMAT_NAME, "version": VERSION, "build_id": build_id}
+    group = {"zarr_format": 3, "node_type": "group"}
+    files = {"zarr.json": _document({**group, "attributes": attributes})}
     for split, total in totals.items():
-        zarr.create_group(store, path=split)
+        files[f"{split}/zarr.json"] = _document({**group, "attributes": {}})
         for array in schema(patch_size):
-            _create(store, split, array, total, shard_size)
-    return _files(contents, metadata=True)
+            found = _array_metadata(array, total, shard_size, codec)
+            files[f"{split}/{array.name}/zarr.json"] = _document(found)
+    return files
 
 
-class ZarrRows:
-    """Random access to the rows of one split.
+def shard_tables(
+    root: Path, place: ShardPlace, shard: Shard, version: int
+) -> dict[str, ShardTable]:
+    """Look up where the chunks of a shard lie, array by array: in Zarr's index, at a file's end.
 
-    Written by zarr-python, read without it: zarr-python fetches and parses the index of a shard
-    again for every chunk. Here an index is looked up once, and a chunk is one positioned read.
+    Raises
+    ------
+    OSError, ValueError
+        If a file is missing, was altered, or is another shard's.
     """
-
-    def __init__(self, root: Path, split: str, patch_size: int, shard_size: int) -> None:
-        self._folder, self._shard_size = root / split, shard_size
-        self._schema = schema(patch_size)
-        self._indices: dict[Path, NDArray[np.uint64]] = {}
-
-    def read(self, rows: list[int], names: Sequence[str]) -> dict[str, UInt8Array]:
-        """Return some stored arrays of some rows, in the order asked for.
-
-        Raises
-        ------
-        OSError, ValueError
-            If a file is missing or short, or bytes fail their checksum.
-        """
-        return {
-            array.name: self._read_array(array, rows)
-            for array in self._schema
-            if array.name in names
-        }
-
-    def _read_array(self, array: ArraySchema, rows: list[int]) -> UInt8Array:
-        found = np.empty((len(rows), *array.row_shape), dtype=np.uint8)
-        zeros = ".0" * len(array.row_shape)
-        by_shard: dict[int, list[int]] = {}
-        for place, row in enumerate(rows):
-            by_shard.setdefault(row // self._shard_size, []).append(place)
-        for number, places in by_shard.items():
-            path = self._folder / array.name / f"c.{number}{zeros}"
-            with path.open("rb", buffering=0) as file:
-                index = self._index(path, file.fileno())
-                for place in places:
-                    row = rows[place] % self._shard_size
-                    offset, length = (int(value) for value in index[row])
-                    if length != found[place].nbytes + CHECKSUM_BYTES:
-                        raise ValueError(f"{path}: chunk {row} is missing or of another size")
-                    data = _checked(os.pread(file.fileno(), length, offset), f"{path}: chunk {row}")
-                    found[place] = np.frombuffer(data, np.uint8).reshape(array.row_shape)
-        return found
-
-    def _index(self, path: Path, descriptor: int) -> NDArray[np.uint64]:
-        """Return (shard_size, 2): offset and length of every chunk, from the shard's last bytes."""
-        if path not in self._indices:
-            length = 16 * self._shard_size + CHECKSUM_BYTES
-            start = os.fstat(descriptor).st_size - length
-            tail = os.pread(descriptor, length, max(0, start))
-            index = np.frombuffer(_checked(tail, f"{path}: index"), "<u8").reshape(-1, 2)
-            if index.shape != (self._shard_size, 2):
-                raise ValueError(f"{path} is shorter than its index")
-            self._indices[path] = index
-        return self._indices[path]
-
-
-def _checked(data: bytes, what: str) -> bytes:
-    """Return what stands before the CRC-32C at the end of some bytes, if it holds."""
-    body, checksum = data[:-CHECKSUM_BYTES], data[-CHECKSUM_BYTES:]
-    if google_crc32c.value(body) != int.from_bytes(checksum, "little"):
-        raise ValueError(f"{what} fails its checksum")
-    return body
+    tables = {}
+    for array in schema(place.patch_size):
+        name = array.name
+        file = OpenFile(root / _paths(place)[name])
+        length = 16 * place.shard_size + CHECKSUM_BYTES
+        known = IDENTITY_BYTES if version >= 3 else 0
+        tail = file.read(known + length, file.size - known - length)
+        if known and tail[:known] != place.identity(name, shard.content_sha256):
+            raise ValueError(f"{file.path} is another shard's file, or was altered")
+        index = tail[known:-CHECKSUM_BYTES]
+        if _checksum(index) != tail[-CHECKSUM_BYTES:]:
+            raise ValueError(f"{file.path}: its index fails its checksum")
+        found = np.frombuffer(index, dtype="<u8").reshape(-1, 2)[: place.samples].astype(np.int64)
+        tables[name] = ShardTable(
+            file, name, place.codec, array.row_shape, found[:, 0], found[:, 1] - CHECKSUM_BYTES
+        )
+    return tables

@@ -1,26 +1,32 @@
 """What a dataset holds: counts, hashes, provenance. Written last, so its presence means whole."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dunhuang_data import __version__
-from dunhuang_data.atomic import write_json
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
-from dunhuang_data.types import SPLITS, Split, as_split
+from dunhuang_data.shards import FORMAT_NAME, VERSION, schema
+from dunhuang_data.types import SPLITS, Split
 
 MARKER = "dataset.json"
-CONTENTS = (MARKER, "plan", "zarr.json", "train", "val", "test", "run.toml", "build.json")
-FORMAT = {"name": "dunhuang-dataset", "version": 2}
+SUMS = "SHA256SUMS"
+CONTENTS = (
+    MARKER, SUMS, "croissant.json", "plan", "zarr.json", "dataset.h5", "train", "val", "test",
+    "run.toml", "build.json",
+)  # fmt: skip
+READ_VERSIONS = (1, 2, VERSION)
+COLOR = "sRGB, 8 bits"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file of a shard.
+    """One file of a dataset.
 
     Attributes
     ----------
@@ -72,7 +78,13 @@ class DatasetManifest:
     shards : tuple of Shard
         Ordered by split (train, val, test) and number.
     other_files : tuple of StoredFile
-        What else belongs to the dataset: the plan, and the container's own metadata.
+        What else belongs to the dataset: the plan, the container's own metadata and documents.
+    masks_sha256 : str
+        Of the mask bank; empty in versions 1 and 2.
+    made_with : dict of str to str
+        Versions of what made it. They are for people, and no part of any hash.
+    version : int
+        Of the format.
     """
 
     recipe: BuildRecipe
@@ -81,9 +93,12 @@ class DatasetManifest:
     content_sha256: str
     shards: tuple[Shard, ...]
     other_files: tuple[StoredFile, ...]
+    masks_sha256: str = ""
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    version: int = VERSION
 
     def files(self) -> Iterator[StoredFile]:
-        """Yield every file of the dataset but the manifest itself."""
+        """Yield every file of the dataset but the manifest itself and its sums."""
         for shard in self.shards:
             yield from shard.files
         yield from self.other_files
@@ -92,49 +107,23 @@ class DatasetManifest:
         """Return the number of samples in a split."""
         return sum(shard.samples for shard in self.shards if shard.split == split)
 
+    def totals(self) -> dict[str, int]:
+        """Return the number of samples in each split that has any."""
+        return {split: count for split in SPLITS if (count := self.samples(split))}
+
     def bytes(self) -> int:
         """Return the size of all shards in bytes."""
         return sum(file.bytes for shard in self.shards for file in shard.files)
 
 
-def shard_from_json(document: dict[str, Any]) -> Shard:
-    """Rebuild a shard's record from its JSON form."""
-    return Shard(
-        split=as_split(document["split"]),
-        number=_whole_number(document["number"]),
-        samples=_whole_number(document["samples"]),
-        content_sha256=str(document["content_sha256"]),
-        files=tuple(_file_from_json(file) for file in document["files"]),
-    )
+def shard_paths(format: str, split: str, number: int) -> list[str]:
+    """Return the files of a shard below the dataset's root, in the order of the manifest.
 
-
-def _file_from_json(document: dict[str, Any]) -> StoredFile:
-    path = document["path"]
-    if not isinstance(path, str) or "\0" in path:
-        raise ValueError(f"a file's path is {path!r}")
-    return StoredFile(path, _whole_number(document["bytes"]), str(document["sha256"]))
-
-
-def _whole_number(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} stands where a whole number is expected")
-    return value
-
-
-def _check_shards(manifest: DatasetManifest) -> None:
-    """Check that the shards of each split are numbered from 0 and all full but the last."""
-    for split in SPLITS:
-        shards = [shard for shard in manifest.shards if shard.split == split]
-        size = manifest.recipe.shard_size
-        full = [shard.samples == size for shard in shards[:-1]]
-        if [shard.number for shard in shards] != list(range(len(shards))) or not all(full):
-            raise ValueError(f"the shards of {split} are not 0, 1, 2 … of {size} samples each")
-        if shards and not 1 <= shards[-1].samples <= size:
-            raise ValueError(f"the last shard of {split} has {shards[-1].samples} samples")
-        sample_bytes = 3 * manifest.plan_recipe.patch_size**2
-        for shard in shards:
-            if sum(file.bytes for file in shard.files) < shard.samples * sample_bytes:
-                raise ValueError(f"shard {shard.number} of {split} is too small for its samples")
+    Here and not in the manifest, so that no manifest can name a file somewhere else.
+    """
+    if format == "hdf5":
+        return [f"{split}/{number:05d}.h5"]
+    return [f"{split}/{array.name}/c.{number}" + ".0" * len(array.row_shape) for array in schema(1)]
 
 
 def dataset_sha256(shards: Sequence[Shard]) -> str:
@@ -143,27 +132,52 @@ def dataset_sha256(shards: Sequence[Shard]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_manifest(manifest: DatasetManifest, root: Path) -> None:
-    """Write ``dataset.json``, the dataset's last file."""
-    write_json(
-        root / MARKER,
-        {
-            "format": FORMAT,
-            "made_by": f"dunhuang-data {__version__}",
-            "color": "sRGB, 8 bits",
-            "samples": {split: manifest.samples(split) for split in SPLITS},
-            "recipe": asdict(manifest.recipe),
-            "plan_recipe": asdict(manifest.plan_recipe),
-            "build_id": manifest.build_id,
-            "content_sha256": manifest.content_sha256,
-            "shards": [asdict(shard) for shard in manifest.shards],
-            "other_files": [asdict(file) for file in manifest.other_files],
-        },
-    )
+def manifest_text(manifest: DatasetManifest) -> str:
+    """Return ``dataset.json``: JSON with a line for every shard, however many there are."""
+    arrays = {
+        array.name: {
+            "dtype": "uint8",
+            "shape_of_a_sample": array.row_shape,
+            "dimensions": array.dimensions,
+            **array.attributes,
+        }
+        for array in schema(manifest.plan_recipe.patch_size)
+    }
+    head = {
+        "format": {"name": FORMAT_NAME, "version": manifest.version},
+        "made_by": f"dunhuang-data {__version__}",
+        "made_with": dict(manifest.made_with),
+        "color": COLOR,
+        "samples": {split: manifest.samples(split) for split in SPLITS},
+        "arrays": arrays,
+        "recipe": asdict(manifest.recipe),
+        "plan_recipe": asdict(manifest.plan_recipe),
+        "masks_sha256": manifest.masks_sha256,
+        "build_id": manifest.build_id,
+        "content_sha256": manifest.content_sha256,
+        "other_files": [asdict(file) for file in manifest.other_files],
+    }
+    blocks = []
+    for split in SPLITS:
+        lines = [
+            "      "
+            + json.dumps(
+                {
+                    "content_sha256": shard.content_sha256,
+                    "files": [[file.bytes, file.sha256] for file in shard.files],
+                }
+            )
+            for shard in manifest.shards
+            if shard.split == split
+        ]
+        listed = "[\n" + ",\n".join(lines) + "\n    ]" if lines else "[]"
+        blocks.append(f'    "{split}": {listed}')
+    text = json.dumps(head, indent=2, ensure_ascii=False)
+    return text.removesuffix("\n}") + ',\n  "shards": {\n' + ",\n".join(blocks) + "\n  }\n}\n"
 
 
 def read_manifest(root: Path) -> DatasetManifest:
-    """Read ``dataset.json`` and check that every file it names lies below the root.
+    """Read ``dataset.json`` and check that what it says is possible and lies below the root.
 
     Raises
     ------
@@ -178,20 +192,99 @@ def read_manifest(root: Path) -> DatasetManifest:
             "same dunhuang-data build again; it continues."
         )
     path, again = root / MARKER, "dunhuang-data build"
-    document = read_document(path, FORMAT, "a whole dataset", again, DatasetError)
+    formats = [{"name": FORMAT_NAME, "version": version} for version in READ_VERSIONS]
+    document = read_document(path, formats, "a whole dataset", again, DatasetError)
     with parsed(path, "a whole dataset", f"Make it with {again}.", DatasetError):
-        manifest = DatasetManifest(
-            recipe=recipe_from_json(BuildRecipe, document["recipe"]),
-            plan_recipe=recipe_from_json(PlanRecipe, document["plan_recipe"]),
-            build_id=str(document["build_id"]),
-            content_sha256=str(document["content_sha256"]),
-            shards=tuple(shard_from_json(shard) for shard in document["shards"]),
-            other_files=tuple(_file_from_json(file) for file in document["other_files"]),
-        )
+        manifest = _manifest_from(document)
         _check_shards(manifest)
-    for file in manifest.files():
+    for file in manifest.other_files:
         check_stays_below(root, file.path)
     return manifest
+
+
+def _manifest_from(document: dict[str, Any]) -> DatasetManifest:
+    recipe = recipe_from_json(BuildRecipe, document["recipe"])
+    version = document["format"]["version"]
+    samples = {split: _whole_number(document["samples"][split]) for split in SPLITS}
+    shards: list[Shard] = []
+    for split in SPLITS:
+        if version >= 3:
+            listed = document["shards"][split]
+            files = [[(one[0], one[1]) for one in shard["files"]] for shard in listed]
+        else:
+            listed = [shard for shard in document["shards"] if shard["split"] == split]
+            files = [_files_of_old(recipe.format, split, shard) for shard in listed]
+        for number, (one, stored) in enumerate(zip(listed, files, strict=True)):
+            first = number * recipe.shard_size
+            shards.append(
+                Shard(
+                    split=split,
+                    number=number,
+                    samples=min(recipe.shard_size, samples[split] - first),
+                    content_sha256=_digest(one["content_sha256"]),
+                    files=tuple(
+                        StoredFile(path, _whole_number(size), _digest(sha256))
+                        for path, (size, sha256) in zip(
+                            shard_paths(recipe.format, split, number), stored, strict=True
+                        )
+                    ),
+                )
+            )
+    found = DatasetManifest(
+        recipe=recipe,
+        plan_recipe=recipe_from_json(PlanRecipe, document["plan_recipe"]),
+        build_id=str(document["build_id"]),
+        content_sha256=str(document["content_sha256"]),
+        shards=tuple(shards),
+        other_files=tuple(_file_from_json(file) for file in document["other_files"]),
+        masks_sha256=str(document.get("masks_sha256", "")),
+        made_with={str(key): str(one) for key, one in document.get("made_with", {}).items()},
+        version=version,
+    )
+    for split in SPLITS:
+        if found.samples(split) != samples[split]:
+            raise ValueError(f"{split} has {samples[split]} samples, its shards another number")
+    return found
+
+
+def _files_of_old(format: str, split: str, shard: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Return (bytes, sha256) of the files of a shard of versions 1 and 2, which named them."""
+    by_path = {file["path"]: (file["bytes"], file["sha256"]) for file in shard["files"]}
+    expected = shard_paths(format, split, _whole_number(shard["number"]))
+    if set(by_path) != set(expected):
+        raise ValueError(f"shard {shard['number']} of {split} names the files {list(by_path)}")
+    return [by_path[path] for path in expected]
+
+
+def _file_from_json(document: dict[str, Any]) -> StoredFile:
+    path = document["path"]
+    if not isinstance(path, str) or "\0" in path:
+        raise ValueError(f"a file's path is {path!r}")
+    return StoredFile(path, _whole_number(document["bytes"]), _digest(document["sha256"]))
+
+
+def _whole_number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} stands where a whole number is expected")
+    return value
+
+
+def _digest(value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 64 or set(value) - set("0123456789abcdef"):
+        raise ValueError(f"{value!r} stands where a SHA-256 is expected")
+    return value
+
+
+def _check_shards(manifest: DatasetManifest) -> None:
+    """Check that every shard has samples, and bytes enough for them."""
+    sample_bytes = 3 * manifest.plan_recipe.patch_size**2
+    for shard in manifest.shards:
+        name = f"shard {shard.number} of {shard.split}"
+        if shard.samples < 1:
+            raise ValueError(f"{name} has no samples")
+        stored = sum(file.bytes for file in shard.files)
+        if manifest.recipe.codec == "none" and stored < shard.samples * sample_bytes:
+            raise ValueError(f"{name} is too small for its samples")
 
 
 def check_stays_below(root: Path, path: str) -> None:

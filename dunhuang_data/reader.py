@@ -1,21 +1,26 @@
 """Random access to a built dataset: the trainer's only door. Loads neither torch nor OpenCV."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from dunhuang_data import format_hdf5, format_zarr
+from dunhuang_data.buffers import aligned_empty, unpack_into
+from dunhuang_data.byte_ranges import ShardTable
 from dunhuang_data.errors import DatasetError
-from dunhuang_data.manifest import DatasetManifest, read_manifest
+from dunhuang_data.library_rows import LibraryRows
+from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
 from dunhuang_data.polarity import unpack
-from dunhuang_data.shards import samples_from_stored, schema
+from dunhuang_data.recipe import OTHER_CODEC
+from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, schema
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
 
-
-class _Rows(Protocol):
-    def read(self, rows: list[int], names: Sequence[str]) -> dict[str, UInt8Array]: ...
+Tables = dict[str, ShardTable]
 
 
 class DatasetReader:
@@ -31,6 +36,8 @@ class DatasetReader:
     ----------
     manifest : DatasetManifest
     patch_size : int
+    stored : tuple of str
+        Names of the arrays of a sample: ``image``, ``valid``, ``damage``.
 
     Raises
     ------
@@ -39,32 +46,58 @@ class DatasetReader:
 
     Notes
     -----
-    Picklable, and safe after fork: every process opens the files for itself, when it first reads.
+    A shard's table of chunks is looked up when the shard is first read, and kept, with the open
+    file, for as many shards as the process may have files open; see `dunhuang_data.byte_ranges`.
+    Reading is safe from several threads, after fork, and in a process that got the reader pickled.
     """
+
+    stored = ARRAY_NAMES
 
     def __init__(self, root: Path, split: Split) -> None:
         if split not in SPLITS:
             raise DatasetError(f"There is no split {split!r}; expected one of {', '.join(SPLITS)}.")
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self.split = split
         self.manifest: DatasetManifest = read_manifest(self.root)
         self.patch_size = self.manifest.plan_recipe.patch_size
-        self._count = self.manifest.samples(split)
-        self._rows: _Rows | None = None
-        self._pid = -1
-        self._schema = schema(self.patch_size)
-        self._check_sizes()
+        self._shards = [one for one in self.manifest.shards if one.split == split]
+        self._count = sum(shard.samples for shard in self._shards)
+        self._shapes = {array.name: array.row_shape for array in schema(self.patch_size)}
+        recipe = self.manifest.recipe
+        self._library = (
+            LibraryRows(
+                self.root,
+                recipe.format,
+                split,
+                [shard.files[0].path for shard in self._shards],
+                recipe.shard_size,
+            )
+            if recipe.codec == OTHER_CODEC or (recipe.format == "hdf5" and self._version < 3)
+            else None
+        )
+        self._tables: dict[int, Tables] = {}
+        self._most_tables = _most_open_files() // (
+            len(ARRAY_NAMES) if recipe.format == "zarr" else 1
+        )
+        self._check_files()
+
+    @property
+    def _version(self) -> int:
+        return self.manifest.version
 
     def __len__(self) -> int:
         return self._count
 
-    def read(self, rows: Iterable[int]) -> Samples:
+    def read(self, rows: Iterable[int], out: Samples | None = None) -> Samples:
         """Read some samples.
 
         Parameters
         ----------
         rows : iterable of int
-            In [0, len), in any order.
+            In [0, len), in any order, also repeatedly.
+        out : Samples, optional
+            Where to put them: C-contiguous uint8 arrays of the shapes below. Without it, fresh
+            memory; filling the same memory again is faster.
 
         Returns
         -------
@@ -75,8 +108,70 @@ class DatasetReader:
         ------
         DatasetError
             If a row does not exist or its bytes fail their checksum.
+        ValueError
+            If ``out`` is of another shape, dtype or layout.
         """
-        return samples_from_stored(self._read(rows, [array.name for array in self._schema]))
+        wanted = self._checked(rows)
+        plane = (len(wanted), self.patch_size, self.patch_size)
+        if out is None:
+            self._open_first(wanted)
+            out = Samples(aligned_empty((*plane, 3)), aligned_empty(plane), aligned_empty(plane))
+        _check_memory("image", out.image, (*plane, 3))
+        _check_memory("valid", out.valid, plane)
+        _check_memory("damage", out.damage, plane)
+        packed = {
+            name: aligned_empty((len(wanted), *self._shapes[name])) for name in ("valid", "damage")
+        }
+        self._fill(wanted, {"image": out.image, **packed})
+        for name, pixels in (("valid", out.valid), ("damage", out.damage)):
+            if name == "damage" and not packed[name].any():  # as most are
+                pixels.fill(0)
+            else:
+                unpack_into(packed[name], pixels)
+        return out
+
+    def read_stored(
+        self,
+        rows: Iterable[int],
+        names: Sequence[str] | None = None,
+        out: Mapping[str, UInt8Array] | None = None,
+    ) -> Stored:
+        """Read some samples as they are stored, the binary arrays packed eight pixels to a byte.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            In [0, len), in any order, also repeatedly.
+        names : sequence of str, optional
+            Which arrays; without it, those of ``out``, or all.
+        out : mapping of str to (B, ...) uint8, optional
+            C-contiguous memory to put them in.
+
+        Returns
+        -------
+        dict of str to uint8 array
+            ``image`` (B, S, S, 3), ``valid`` and ``damage`` (B, S, ceil(S / 8)); see
+            `dunhuang_data.polarity.unpack`.
+
+        Raises
+        ------
+        DatasetError, ValueError
+            As `read`.
+        """
+        wanted = self._checked(rows)
+        chosen = tuple(names if names is not None else out if out is not None else ARRAY_NAMES)
+        unknown = sorted(set(chosen) - set(ARRAY_NAMES))
+        if unknown:
+            raise DatasetError(f"There is no array {unknown[0]!r}; there are {ARRAY_NAMES}.")
+        if out is None:
+            self._open_first(wanted)
+        found = {}
+        for name in chosen:
+            shape = (len(wanted), *self._shapes[name])
+            found[name] = aligned_empty(shape) if out is None else out[name]
+            _check_memory(name, found[name], shape)
+        self._fill(wanted, found)
+        return found
 
     def masks(self, start: int = 0, stop: int | None = None) -> Iterator[UInt8Array]:
         """Yield the ``valid`` of samples ``start`` to ``stop - 1``, (S, S) uint8, in order.
@@ -86,51 +181,159 @@ class DatasetReader:
         end = self._count if stop is None else stop
         for first in range(start, end, 256):
             rows = range(first, min(first + 256, end))
-            yield from unpack(self._read(rows, ["valid"])["valid"], self.patch_size)
+            yield from unpack(self.read_stored(rows, ["valid"])["valid"], self.patch_size)
 
-    def _read(self, rows: Iterable[int], names: Sequence[str]) -> dict[str, UInt8Array]:
-        wanted = [_row_number(row) for row in rows]
-        for row in wanted:
-            if not 0 <= row < self._count:
-                there = f"rows 0 to {self._count - 1}" if self._count else "no rows"
-                raise DatasetError(f"{self.root}: {self.split} has {there}; {row} was asked for.")
+    def iter_shards(self) -> Iterator[tuple[Shard, Samples]]:
+        """Yield every shard's record and its samples, in order, each in fresh memory."""
+        for shard in self._shards:
+            first = shard.number * self.manifest.recipe.shard_size
+            yield shard, self.read(range(first, first + shard.samples))
+
+    def prefetch(self, rows: Iterable[int]) -> None:
+        """Ask the system to fetch some rows into memory, and return at once.
+
+        For batches that will be read soon. Rows that have been read lately cost a system call each.
+
+        Raises
+        ------
+        DatasetError
+            As `read`.
+        """
+        wanted = self._checked(rows)
+        if self._library is None:
+            with self._explained(wanted):
+                for number, (in_shard, _) in self._by_shard(wanted).items():
+                    for table in self._table(number).values():
+                        table.prefetch(in_shard)
+
+    def _checked(self, rows: Iterable[int]) -> list[int]:
+        if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "iu":
+            wanted: list[int] = rows.tolist()
+        else:
+            wanted = [_row_number(row) for row in rows]
+        if wanted and not 0 <= min(wanted) <= max(wanted) < self._count:
+            row = next(row for row in wanted if not 0 <= row < self._count)
+            there = f"rows 0 to {self._count - 1}" if self._count else "no rows"
+            raise DatasetError(f"{self.root}: {self.split} has {there}; {row} was asked for.")
+        return wanted
+
+    @contextmanager
+    def _explained(self, rows: list[int]) -> Iterator[None]:
         try:
-            return self._open().read(wanted, names)
+            yield
         except (OSError, OverflowError, ValueError, KeyError, RuntimeError) as error:
+            which = f"{', '.join(map(str, rows[:4]))}{' …' if len(rows) > 4 else ''}"
             raise DatasetError(
-                f"{self.root}: rows {wanted[:4]}… of {self.split} cannot be read: {error}. "
-                "See what is wrong with dunhuang-data verify, and build the dataset again."
+                f"{self.root}: row{'s' * (len(rows) > 1)} {which} of {self.split} cannot be read: "
+                f"{error}. See what is wrong with dunhuang-data verify, and build the dataset "
+                "again."
             ) from error
 
-    def _open(self) -> _Rows:
-        if self._rows is None or self._pid != os.getpid():
-            self._rows, self._pid = self._open_rows(), os.getpid()
-        return self._rows
+    def _open_first(self, rows: list[int]) -> None:
+        """Look at a shard before memory is set aside for what the manifest claims to be in it."""
+        if rows and self._library is None:
+            with self._explained(rows):
+                self._table(rows[0] // self.manifest.recipe.shard_size)
 
-    def _open_rows(self) -> _Rows:
-        recipe = self.manifest.recipe
-        if recipe.format == "hdf5":
-            from dunhuang_data.format_hdf5 import Hdf5Rows
+    def _by_shard(self, rows: list[int]) -> dict[int, tuple[list[int], list[int]]]:
+        """Return, shard by shard, rows in the shard and their places in the batch."""
+        size = self.manifest.recipe.shard_size
+        found: dict[int, tuple[list[int], list[int]]] = {}
+        for place, row in enumerate(rows):
+            number, in_shard = divmod(row, size)
+            if number not in found:
+                found[number] = ([], [])
+            found[number][0].append(in_shard)
+            found[number][1].append(place)
+        return found
 
-            return Hdf5Rows(self.root, self.split, self.patch_size, recipe.shard_size)
-        from dunhuang_data.format_zarr import ZarrRows
+    def _fill(self, rows: list[int], out: Mapping[str, UInt8Array]) -> None:
+        with self._explained(rows):
+            if self._library is not None:
+                self._library.read(rows, dict(out))
+                return
+            if rows:
+                flat = [(name, values.reshape(len(rows), -1)) for name, values in out.items()]
+            for number, (in_shard, places) in self._by_shard(rows).items():
+                tables = self._table(number)
+                for name, values in flat:
+                    tables[name].read(in_shard, places, values)
 
-        return ZarrRows(self.root, self.split, self.patch_size, recipe.shard_size)
+    def _table(self, number: int) -> Tables:
+        """Return a shard's tables, looked up once. No lock: losing a race costs a second look."""
+        tables = self._tables.get(number)
+        if tables is None:
+            tables = self._look_up(number)
+            while len(self._tables) >= self._most_tables:
+                try:
+                    self._tables.pop(next(iter(self._tables)), None)
+                except (StopIteration, RuntimeError):  # another thread was at it
+                    break
+            self._tables[number] = tables
+        return tables
 
-    def _check_sizes(self) -> None:
-        for shard in self.manifest.shards:
-            for file in shard.files if shard.split == self.split else ():
-                path = self.root / file.path
-                size = path.stat().st_size if path.is_file() else None
+    def _look_up(self, number: int) -> Tables:
+        manifest, shard = self.manifest, self._shards[number]
+        recipe = manifest.recipe
+        place = ShardPlace(
+            self.split,
+            number,
+            shard.samples,
+            self._count,
+            self.patch_size,
+            recipe.shard_size,
+            recipe.codec,
+        )
+        container = format_hdf5 if recipe.format == "hdf5" else format_zarr
+        tables: Tables = container.shard_tables(self.root, place, shard, manifest.version)
+        for table in tables.values():
+            table.check(shard.samples)
+        return tables
+
+    def _check_files(self) -> None:
+        root = str(self.root)
+        folders = (self.split, *(f"{self.split}/{name}" for name in ARRAY_NAMES))
+        links = [name for name in folders if os.path.islink(f"{root}/{name}")]
+        for shard in self._shards if not links else ():
+            for file in shard.files:
+                try:
+                    status = os.lstat(f"{root}/{file.path}")
+                    size = status.st_size
+                except OSError:
+                    size = -1
                 if size != file.bytes:
-                    found = "is missing" if size is None else f"has {size:,} bytes"
+                    if size >= 0 and stat.S_ISLNK(status.st_mode):
+                        links.append(file.path)
+                        break
+                    found = "is missing" if size < 0 else f"has {size:,} bytes"
                     raise DatasetError(
-                        f"{path} {found}; dataset.json says {file.bytes:,} bytes. The file was "
-                        "changed after it was written: build the dataset again."
+                        f"{root}/{file.path} {found}; dataset.json says {file.bytes:,} bytes. The "
+                        "file was changed after it was written: build the dataset again."
                     )
+        if links:
+            raise DatasetError(
+                f"{root}/{links[0]} is a link to somewhere else; all of a dataset lies in its "
+                "folder. The dataset was altered: do not use it, or copy the files themselves."
+            )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_rows": None}
+        return {**self.__dict__, "_tables": {}}
+
+
+def _most_open_files() -> int:
+    """Return how many files a reader keeps open: a quarter of what the process may have."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 4096 if soft == resource.RLIM_INFINITY else max(6, min(4096, soft // 4))
+
+
+def _check_memory(name: str, values: UInt8Array, shape: tuple[int, ...]) -> None:
+    if values.shape != shape or values.dtype != np.uint8 or not values.flags.c_contiguous:
+        raise ValueError(
+            f"the memory for {name} is {values.shape} of {values.dtype}, expected {shape} of "
+            "uint8, C-contiguous"
+        )
 
 
 def _row_number(row: int) -> int:

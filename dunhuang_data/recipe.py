@@ -159,6 +159,12 @@ class PlanRecipe:
         )
 
 
+FORMATS = ("zarr", "hdf5")
+CODECS = ("none", "gzip", "lossless")
+OTHER_CODEC = "other"  # of a dataset made elsewhere: read by the container's own library
+MOST_PER_SHARD = 2**20
+
+
 @dataclass(frozen=True, slots=True)
 class BuildRecipe:
     """Settings of ``build``.
@@ -169,16 +175,33 @@ class BuildRecipe:
         How shards are stored. Names, shapes, chunks and the content hash are the same.
     shard_size : int
         Samples in a shard.
+    codec : {"none", "gzip", "lossless", "other"}
+        How chunks are compressed; see `dunhuang_data.codecs`. ``"lossless"`` needs Zarr;
+        ``"other"`` can be read, not written.
     """
 
     format: str = "zarr"
     shard_size: int = 500
+    codec: str = "none"
 
     def __post_init__(self) -> None:
         refuse_unless(
-            self.format in ("zarr", "hdf5"), f"--format is {self.format!r}; zarr or hdf5."
+            self.format in FORMATS, f"--format is {self.format!r}; one of {', '.join(FORMATS)}."
         )
-        refuse_unless(self.shard_size >= 1, f"--shard-size is {self.shard_size}; at least 1.")
+        refuse_unless(
+            1 <= self.shard_size <= MOST_PER_SHARD,
+            f"--shard-size is {self.shard_size}; expected 1 to {MOST_PER_SHARD:,}.",
+        )
+        refuse_unless(
+            self.codec in (*CODECS, OTHER_CODEC),
+            f"--codec is {self.codec!r}; one of {', '.join(CODECS)}.",
+        )
+        refuse_unless(
+            (self.format, self.codec) != ("hdf5", "lossless"),
+            "--codec lossless needs --format zarr: HDF5 has no filter of its own that makes "
+            "pictures so small, and a file that h5py alone cannot open serves nobody. Use "
+            "--codec gzip.",
+        )
 
 
 def recipe_from_json(kind: type, document: dict[str, Any]) -> Any:

@@ -114,10 +114,11 @@ def _content_problem(
     reader: DatasetReader, shard: Shard, first: int, rows: list[list[str]]
 ) -> list[str]:
     name = f"shard {shard.number} of {shard.split}"
+    version = reader.manifest.version
     try:
         samples = reader.read(range(first, first + shard.samples))
     except DatasetError as error:
         return [f"{name}: {error}"]
-    if content_sha256(stored_arrays(samples), rows) != shard.content_sha256:
+    if content_sha256(stored_arrays(samples), rows, version) != shard.content_sha256:
         return [f"{name}: its arrays or its rows of the plan are not those that were written."]
     return []

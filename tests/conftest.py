@@ -1,5 +1,6 @@
 """A tiny dataset, made once a session from pictures that are drawn, never square."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,18 @@ from dunhuang_data.recipe import BuildRecipe
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
+
+SHARED = "PYTEST_XDIST_WORKER" in os.environ  # several processes share the tests
+if SHARED:  # before torch is loaded: its threads would wait for those of the other process
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+LONG = ("test_packaging.py", "test_docs.py", "test_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of a minute, where several processes share them: they end together."""
+    if SHARED:
+        items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else 9)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import click
 
@@ -72,13 +72,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 @contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+def progress(total: int, what: str) -> Iterator["Advance"]:
     """Show progress: a bar on a terminal, otherwise a line now and then.
 
     Yields
     ------
     callable
-        To be called with the number of items finished since the last call.
+        To be called with the number of items finished since the last call, and the bytes they take
+        where that is known.
     """
     if sys.stderr.isatty():
         from rich.console import Console
@@ -90,24 +91,62 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
             TimeRemainingColumn,
         )
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda count: bar.advance(task, count)
-        return
-    start = last = time.monotonic()
-    done = 0
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(what, total=total, rate="")
+            so_far = _SoFar(total)
 
-    def advance(count: int) -> None:
-        nonlocal done, last
-        done += count
-        now = time.monotonic()
-        if now - last >= LINE_EVERY_S and done:
-            last = now
-            left = (now - start) / done * (total - done)
-            say(f"{what}: {done} of {total}, about {left:.0f} s left")
+            def show(count: int, bytes: int = 0) -> None:
+                so_far.add(count, bytes)
+                bar.update(task, advance=count, rate=so_far.rate())
+
+            yield show
+        return
+    so_far = _SoFar(total)
+    last = time.monotonic()
+
+    def advance(count: int, bytes: int = 0) -> None:
+        nonlocal last
+        so_far.add(count, bytes)
+        if time.monotonic() - last >= LINE_EVERY_S and so_far.done:
+            last = time.monotonic()
+            say(f"{what}: {so_far.done} of {total}, {so_far.rate()}, {so_far.left()}")
 
     yield advance
+
+
+class Advance(Protocol):
+    """Takes the number of items finished since the last call, and the bytes they take."""
+
+    def __call__(self, count: int, bytes: int = 0) -> None:
+        """Show them."""
+
+
+class _SoFar:
+    """What is done, how fast, and how long the rest will take."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.bytes = total, 0, 0
+        self.start = time.monotonic()
+
+    def add(self, count: int, bytes: int) -> None:
+        self.done += count
+        self.bytes += bytes
+
+    def rate(self) -> str:
+        a_second = self.done / max(1e-3, time.monotonic() - self.start)
+        shown = f"{a_second:.0f}" if a_second >= 10 else f"{a_second:.1f}"
+        return f"{shown} a second" + (f", {size(self.bytes)}" if self.bytes else "")
+
+    def left(self) -> str:
+        seconds = (time.monotonic() - self.start) / self.done * (self.total - self.done)
+        return f"about {seconds:.0f} s left"
 
 
 class Interrupted(DunhuangError):

@@ -147,7 +147,7 @@ def test_an_interrupted_build_continues(
     recipe, out = BuildRecipe(format, 7), tmp_path / "out"
     done = []
 
-    def stop(count: int) -> None:
+    def stop(count: int, _bytes: int) -> None:
         done.append(count)
         if sum(done) >= 14:
             raise KeyboardInterrupt
@@ -164,7 +164,7 @@ def test_an_interrupted_build_continues(
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
     counted: list[int] = []
-    build_dataset(plan, bank, out, recipe, progress=counted.append)
+    build_dataset(plan, bank, out, recipe, progress=lambda count, _: counted.append(count))
     assert counted[0] == 7
     assert sum(counted) == len(plan.patches)
     assert not building.exists()
@@ -216,7 +216,7 @@ def test_killed_just_before_the_last_rename_it_only_renames(
         with pytest.raises(KeyboardInterrupt):
             build_dataset(plan, bank, out, recipe)
     made: list[int] = []
-    build_dataset(plan, bank, out, recipe, progress=made.append)
+    build_dataset(plan, bank, out, recipe, progress=lambda count, _: made.append(count))
     assert made == []
     assert same_files(out, dataset)
 
@@ -224,7 +224,7 @@ def test_killed_just_before_the_last_rename_it_only_renames(
 def test_an_interrupted_build_of_something_else_is_not_continued(
     plan: PatchPlan, bank: MaskBank, tmp_path: Path
 ) -> None:
-    def stop(count: int) -> None:
+    def stop(count: int, _bytes: int) -> None:
         if count:
             raise KeyboardInterrupt
 
@@ -247,7 +247,7 @@ def test_a_dataset_is_replaced_only_when_asked_and_only_by_a_whole_one(
     with pytest.raises(OutputExistsError, match=r"already holds an output \(dataset\.json\)"):
         build_dataset(plan, bank, out, BuildRecipe("hdf5", 10))
 
-    def stop(count: int) -> None:
+    def stop(count: int, _bytes: int) -> None:
         if count:
             raise KeyboardInterrupt
 
@@ -378,7 +378,7 @@ def test_two_processes_cannot_build_one_dataset(
 ) -> None:
     out, errors = tmp_path / "out", []
 
-    def build_again(count: int) -> None:
+    def build_again(count: int, _bytes: int) -> None:
         try:
             build_dataset(plan, bank, out, BuildRecipe("zarr", 7))
         except OutputExistsError as error:
@@ -395,7 +395,7 @@ def test_what_appears_at_the_output_meanwhile_is_kept(
 ) -> None:
     out = tmp_path / "out"
 
-    def write_there(count: int) -> None:
+    def write_there(count: int, _bytes: int) -> None:
         out.mkdir(exist_ok=True)
         (out / "thesis.txt").write_text("years of work")
 
@@ -412,7 +412,7 @@ def test_workers_that_do_not_share_the_disk_are_found(
         for job in jobs:  # type: ignore[attr-defined]
             yield make_shard(replace(job, building=tmp_path / "elsewhere"))
 
-    monkeypatch.setattr("dunhuang_data.build.run_jobs", elsewhere)
+    monkeypatch.setattr("dunhuang_data.pouring.run_jobs", elsewhere)
     with pytest.raises(EnvironmentProblem, match="the workers do not share this disk"):
         build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
     assert not (tmp_path / "out").exists()

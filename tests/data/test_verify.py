@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_content_is_checked_even_if_the_files_hashes_were_forged(
 ) -> None:
     copy = shutil.copytree(dataset, tmp_path / "copy")
     document = json.loads((copy / "dataset.json").read_text())
-    first, second = document["shards"][0], document["shards"][1]
+    first, second = document["shards"]["train"][:2]
     first["content_sha256"], second["content_sha256"] = (
         second["content_sha256"],
         first["content_sha256"],
@@ -96,13 +97,16 @@ def test_a_picture_in_two_splits_is_found(plan_root: Path, bank_root: Path, tmp_
 @pytest.mark.parametrize(
     ("forge", "sentence"),
     [
-        (lambda d: d["shards"].pop(3), "train has 21 samples, the plan 24."),
+        (
+            lambda d: (d["shards"]["train"].pop(), d["samples"].update(train=21)),
+            "train has 21 samples, the plan 24.",
+        ),
         (lambda d: d.update(content_sha256="0" * 64), "content_sha256 is not that of its shards"),
         (lambda d: d.update(other_files=[]), "does not list plan/patches.csv"),
     ],
 )
 def test_a_forged_manifest_is_found(
-    dataset: Path, tmp_path: Path, forge: Callable[[dict[str, object]], object], sentence: str
+    dataset: Path, tmp_path: Path, forge: Callable[[dict[str, Any]], object], sentence: str
 ) -> None:
     copy = shutil.copytree(dataset, tmp_path / "copy")
     document = json.loads((copy / "dataset.json").read_text())

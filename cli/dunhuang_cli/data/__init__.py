@@ -4,6 +4,7 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.data.build import build
+from dunhuang_cli.data.export import export
 from dunhuang_cli.data.fit_masks import fit_masks
 from dunhuang_cli.data.import_masks import import_masks
 from dunhuang_cli.data.inspect import inspect
@@ -37,7 +38,7 @@ def dunhuang_data(verbose: bool) -> None:
 
 COMMANDS = (
     inspect, sample_patches, make_masks, import_masks, fit_masks, build, stats, preview, replay,
-    verify, demo,
+    verify, export, demo,
 )  # fmt: skip
 for command in COMMANDS:
     dunhuang_data.add_command(command)

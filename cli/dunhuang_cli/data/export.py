@@ -1,0 +1,102 @@
+"""``export``: a dataset in the layout of another program."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from dunhuang_cli import console
+from dunhuang_cli.options import FILE, out_option, write_run_toml, writes_output
+from dunhuang_data.export import IMAGE_FORMATS, LAYOUTS, ExportRecipe
+
+if TYPE_CHECKING:
+    from dunhuang_data.types import Split
+
+
+@click.command()
+@click.argument("shards", metavar="SHARDS", type=FILE)
+@out_option("The folder; it appears under this name when it is whole.")
+@click.option(
+    "--to", "layout", type=click.Choice(list(LAYOUTS)), required=True, help="Which layout."
+)
+@click.option(
+    "--split",
+    "splits",
+    type=click.Choice(["train", "val", "test"]),
+    multiple=True,
+    help="Only this split; may be given again. Without it, all that have samples.",
+)
+@click.option(
+    "--image-format",
+    type=click.Choice(IMAGE_FORMATS),
+    default=ExportRecipe().image_format,
+    help="Of the images: png and raw (arrays) lose nothing, jpg does. lama takes png alone, and "
+    "has JPEG for training in any case.",
+)
+@click.option(
+    "--shard-size",
+    type=click.IntRange(0),
+    default=0,
+    help="Samples in a shard of webdataset or mds; 0 = as in SHARDS.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    help="Processes; 0 = one per core for 1,000 samples or more, else one.",
+)
+@writes_output
+@click.pass_context
+def export(
+    ctx: click.Context,
+    shards: Path,
+    out: Path,
+    layout: str,
+    splits: tuple[str, ...],
+    image_format: str,
+    shard_size: int,
+    workers: int,
+    overwrite: bool,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """Write a dataset as another program reads it.
+
+    \b
+    webdataset  tar files, for the webdataset package
+    mds         shards of MosaicML Streaming
+    folder      PNG files by split and picture, and a table
+    lama        the folders that LaMa trains on and evaluates
+
+    White is a known pixel in the masks of all but lama, where white is a hole; export.json in the
+    output says so. The same dataset gives the same bytes, on any number of workers.
+    """  # noqa: D301 (\b keeps click from wrapping)
+    from dunhuang_data.export.writing import CONTENTS, export_dataset, open_source
+    from dunhuang_data.refusals import refuse_existing
+
+    refuse_existing(out, CONTENTS, overwrite, [shards])
+    wanted = cast("tuple[Split, ...]", tuple(dict.fromkeys(splits)))
+    recipe = ExportRecipe(layout, wanted, image_format, shard_size)
+    source = open_source(shards, recipe)
+    count = sum(source.counts.values())
+    document: dict[str, object] = {
+        "export": str(out),
+        "layout": layout,
+        "samples": source.counts,
+        "dry_run": dry_run,
+    }
+    listed = ", ".join(f"{number} {split}" for split, number in source.counts.items())
+    console.say(f"{count} samples ({listed}) as {layout}, with {image_format} images.")
+    if not dry_run:
+        many = (os.cpu_count() or 1) if count >= 1000 else 1
+        with console.progress(count, "exporting") as progress:
+            files = export_dataset(
+                source, out, recipe,
+                overwrite=overwrite, workers=workers or many, progress=progress,
+            )  # fmt: skip
+        write_run_toml(ctx, out)
+        size = sum(file.bytes for file in files)
+        document |= {"files": len(files), "bytes": size}
+        console.say(f"{len(files)} files, {console.size(size)}; check: sha256sum -c SHA256SUMS")
+    console.result(document, json, "" if dry_run else str(out))

@@ -1,0 +1,196 @@
+"""To the reader a shard is a table of byte ranges: where each chunk of each array lies.
+
+The table is looked up once (Zarr's shard index; the table in front of an HDF5 shard). Then every
+chunk is one positioned read: no library handle, no lock, no position that threads or forked
+processes could share.
+"""
+
+import math
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from dunhuang_data.codecs import decode_deflate_into, decode_into
+from dunhuang_data.shards import CHECKSUM_BYTES
+from dunhuang_data.types import UInt8Array
+
+
+class OpenFile:
+    """A file open for positioned reads; closed when nobody refers to it any more.
+
+    So a reader may forget a file while another thread still reads from it.
+
+    Parameters
+    ----------
+    path : Path
+        A link is refused: nothing of a dataset lies elsewhere.
+
+    Raises
+    ------
+    OSError
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open = False
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._open = True
+        self.size = os.fstat(self.descriptor).st_size
+
+    def __del__(self) -> None:
+        if self._open:
+            os.close(self.descriptor)
+
+    def read(self, length: int, offset: int) -> bytes:
+        """Return exactly ``length`` bytes.
+
+        Raises
+        ------
+        ValueError
+            If they are not all there.
+        """
+        data = os.pread(self.descriptor, length, offset) if 0 <= offset <= self.size else b""
+        if len(data) != length:
+            raise ValueError(f"{self.path} ends too soon")
+        return data
+
+
+class ShardTable:
+    """Where the chunks of one array of one shard lie.
+
+    A chunk is checked when it is first read through a table: a positioned read, which says why the
+    disk refused, and its CRC-32C. Chunks that are not compressed are copied from a map of the file
+    when they are read again: they are in the system's cache by then, and neither a system call nor
+    a checksum stands between them and the batch.
+
+    Parameters
+    ----------
+    file : OpenFile
+    name, codec : str
+        A codec of `dunhuang_data.codecs`, or ``"deflate"``, as which HDF5 stores gzip.
+    row_shape : tuple of int
+        Of one sample.
+    offsets, lengths : (n,) int64
+        Bytes of the file, without checksum.
+    checksums : (n,) uint32, optional
+        CRC-32C of each chunk's bytes; without it, it follows each chunk in the file.
+    """
+
+    def __init__(
+        self,
+        file: OpenFile,
+        name: str,
+        codec: str,
+        row_shape: tuple[int, ...],
+        offsets: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        checksums: NDArray[np.uint32] | None = None,
+    ) -> None:
+        self.file, self.name, self.codec = file, name, codec
+        self.row_shape = row_shape
+        self.offsets, self.lengths, self.checksums = offsets, lengths, checksums
+        self._checked = bytearray(len(offsets))
+        self._map: UInt8Array | None = None
+        self._starts: list[int] = []
+
+    def check(self, samples: int) -> None:
+        """Refuse a table that cannot be that of so many samples in this file.
+
+        Raises
+        ------
+        ValueError
+        """
+        tail = CHECKSUM_BYTES if self.checksums is None else 0
+        inside = (self.offsets >= 0) & (self.lengths > 0)
+        inside &= self.offsets <= self.file.size - tail - np.minimum(self.lengths, self.file.size)
+        whole = (self.lengths == math.prod(self.row_shape)) | (self.codec != "none")
+        if len(self.offsets) != samples or not (inside & whole).all():
+            raise ValueError(f"{self.file.path}: its table of chunks is not that of its samples")
+
+    def read(self, rows: list[int], places: list[int], out: UInt8Array) -> None:
+        """Read some rows of the shard into ``out[places]``.
+
+        Parameters
+        ----------
+        rows, places : list of int
+        out : (B, bytes of a sample) uint8
+            C-contiguous.
+
+        Raises
+        ------
+        OSError, ValueError
+            If bytes are missing, fail their checksum, or do not decode to one sample.
+        """
+        if self.codec != "none":
+            for row, place in zip(rows, places, strict=True):
+                target = out[place].reshape(self.row_shape)
+                if self.codec == "deflate":
+                    decode_deflate_into(self._bytes(row), target)
+                else:
+                    decode_into(self.codec, self.name, self._bytes(row), target)
+            return
+        again: UInt8Array | None = None
+        length, checked = out.shape[1], self._checked
+        for row, place in zip(rows, places, strict=True):
+            if checked[row] and again is None:
+                again = self._mapped()
+            if checked[row] and again is not None:
+                start = self._starts[row]
+                out[place] = again[start : start + length]
+            else:
+                self._read_checked(row, out[place])
+                checked[row] = 1
+
+    def _mapped(self) -> UInt8Array | None:
+        """Return the file as an array, unless it was cut meanwhile: touching that would kill us."""
+        if os.fstat(self.file.descriptor).st_size != self.file.size:
+            return None
+        if self._map is None:
+            try:
+                found = mmap.mmap(self.file.descriptor, 0, prot=mmap.PROT_READ)
+            except OSError:  # a file system that cannot: read on as before
+                return None
+            self._starts = self.offsets.tolist()
+            self._map = np.frombuffer(found, dtype=np.uint8)
+        return self._map
+
+    def _read_checked(self, row: int, target: UInt8Array) -> None:
+        offset, checksums = int(self.offsets[row]), self.checksums
+        parts: list[Any] = [target]
+        if checksums is None:
+            parts.append(trailer := bytearray(CHECKSUM_BYTES))
+        found = os.preadv(self.file.descriptor, parts, offset)
+        if found != target.nbytes + CHECKSUM_BYTES * (len(parts) - 1):
+            raise ValueError(f"{self.file.path} ends within chunk {row}")
+        expected = int.from_bytes(trailer, "little") if checksums is None else int(checksums[row])
+        self._check(row, target, expected)
+
+    def _bytes(self, row: int) -> bytes:
+        """Return the stored bytes of a chunk, checked."""
+        offset, length = int(self.offsets[row]), int(self.lengths[row])
+        if self.checksums is None:
+            data = self.file.read(length + CHECKSUM_BYTES, offset)
+            body, expected = data[:length], int.from_bytes(data[length:], "little")
+        else:
+            body, expected = self.file.read(length, offset), int(self.checksums[row])
+        self._check(row, body, expected)
+        return body
+
+    def _check(self, row: int, data: Any, expected: int) -> None:
+        if google_crc32c.value(data) != expected:
+            raise ValueError(f"{self.file.path}: chunk {row} fails its checksum")
+
+    def prefetch(self, rows: list[int]) -> None:
+        """Ask the system to fetch some rows into memory, and return at once."""
+        for row in rows:
+            os.posix_fadvise(
+                self.file.descriptor,
+                int(self.offsets[row]),
+                int(self.lengths[row]),
+                os.POSIX_FADV_WILLNEED,
+            )
