@@ -4,13 +4,12 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.reader import DatasetReader
-from dunhuang_data.types import Samples, Split, UInt8Array
+from dunhuang_data.types import Samples, Split
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.data.order import Picks
 
@@ -42,18 +41,13 @@ def ordered_batches(reader: DatasetReader, batch_size: int) -> Iterator[Samples]
         yield reader.read(range(first, min(first + batch_size, len(reader))))
 
 
-def stored_names(reader: DatasetReader) -> tuple[str, ...]:
-    """Return the arrays that a dataset stores: image, valid, and damage if there is any."""
-    return getattr(reader, "stored", ("image", "valid", "damage"))
-
-
 def batch_buffers(reader: DatasetReader, batch_size: int, pinned: bool = False) -> Buffers:
     """Return memory for a batch as stored. torch aligns it to 64 bytes, which reading needs."""
     size = reader.patch_size
     shapes = {"image": (size, size, 3)} | dict.fromkeys(("valid", "damage"), (size, -(-size // 8)))
     return {
         name: torch.empty((batch_size, *shapes[name]), dtype=torch.uint8, pin_memory=pinned)
-        for name in stored_names(reader)
+        for name in reader.stored
     }
 
 
@@ -61,28 +55,12 @@ def read_into(reader: DatasetReader, picks: Picks, buffers: Buffers) -> Buffers:
     """Read a batch into the beginning of some buffers; return the parts that were filled."""
     filled = {name: buffer[: len(picks.rows)] for name, buffer in buffers.items()}
     out = {name: part.numpy() for name, part in filled.items()}
-    if picks.mask_rows is picks.rows:
-        _read(reader, picks.rows, out)
-    else:
-        _read(reader, picks.mask_rows, {"valid": out.pop("valid")})
-        _read(reader, picks.rows, out)
+    if picks.mask_rows is not picks.rows:
+        reader.read_stored(picks.mask_rows, out={"valid": out.pop("valid")})
+    reader.read_stored(picks.rows, out=out)
     return filled
 
 
 def disk_reads() -> int:
     """Return how much this process has had read from disks since it began, in 512 bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_inblock
-
-
-def prefetch(reader: DatasetReader, picks: Picks) -> None:
-    """Ask the system to have a batch in memory soon."""
-    if hasattr(reader, "prefetch"):
-        reader.prefetch(picks.rows)
-
-
-def _read(reader: DatasetReader, rows: np.ndarray, out: dict[str, UInt8Array]) -> None:
-    if hasattr(reader, "read_stored"):
-        reader.read_stored(rows, tuple(out), out)
-        return
-    for name, values in reader._read(rows, list(out)).items():
-        out[name][...] = values
