@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from dunhuang_data.errors import UsageProblem
 
+BLOCK = 2**20  # numbers of a permutation that are worked on at a time
+
 
 def rng_for(seed: int, stage: str, *indices: int | str) -> np.random.Generator:
     """Return the generator of one decision.
@@ -71,9 +73,15 @@ def permutation(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     bits = max(count - 1, 1).bit_length()
     low = np.uint64((1 << bits) - 1)
     keys = words & ~low
-    keys |= np.arange(count, dtype=np.uint64)
+    for first in range(0, count, BLOCK):  # in blocks, to need no third array of this size
+        part = keys[first : first + BLOCK]
+        part |= np.arange(first, first + len(part), dtype=np.uint64)
     keys.sort()
-    tied = np.flatnonzero(keys[1:] ^ keys[:-1] <= low)
+    alike = [np.empty(0, dtype=np.int64)]
+    for first in range(0, count - 1, BLOCK):
+        part = keys[first : first + BLOCK + 1]
+        alike.append(first + np.flatnonzero(part[1:] ^ part[:-1] <= low))
+    tied = np.concatenate(alike)
     keys &= low
     order: NDArray[np.int64] = keys.view(np.int64)
     if len(tied):

@@ -92,7 +92,8 @@ def test_a_stream_reads_every_shard_once_in_order_and_mixes_a_window(
     monkeypatch.setattr("dunhuang_trainer.data.datasets.read_into", seen)
     shards = [list(range(first, min(first + 7, 24))) for first in range(0, 24, 7)]
     for size in (1, 3, 9):
-        stream, epochs = ShardStream(dataset, "train", seed=6, window=size), []
+        stream = ShardStream(dataset, "train", seed=6, window=size)
+        epochs, shard_orders = [], []
         for epoch in range(2):
             stream.set_epoch(epoch)
             given = [int(sample["row"]) for sample in stream]
@@ -110,7 +111,9 @@ def test_a_stream_reads_every_shard_once_in_order_and_mixes_a_window(
                 assert sorted(mixed) == sorted(rows)
                 assert mixed != rows
             epochs.append(given)
+            shard_orders.append(starts)
         assert epochs[0] != epochs[1]
+        assert shard_orders[0] != shard_orders[1]
         stream.set_epoch(0)
         assert [int(sample["row"]) for sample in stream] == epochs[0]
         read.clear()

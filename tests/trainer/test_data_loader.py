@@ -18,6 +18,7 @@ from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.data import Loader, StoredBatch, finished, ring
 from dunhuang_trainer.data.loader import auto_workers
+from dunhuang_trainer.data.turns import draw_turns
 
 Kept = tuple[list[int], bytes, bytes]
 
@@ -190,6 +191,9 @@ def test_a_finished_batch_is_turned_as_a_whole_and_may_be_kept(reader: DatasetRe
         batch, samples, turns = finished(stored), reader.read(stored.picks.rows), stored.turns
         assert turns is not None
         assert turns.flip.any()
+        drawn = draw_turns(2, 0, np.arange(24), 0.5, True)  # by position, not by row
+        assert drawn is not None
+        assert turns.quarters.tolist() == drawn.quarters.tolist()
         stored.image.zero_()
     for place in range(24):
         for planes, given in (
@@ -287,7 +291,7 @@ def test_the_system_is_asked_ahead_while_it_reads_from_disk(
     reader: DatasetReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[int]] = []
-    reads = iter([0, 0, 0, 7, *[7] * 20])
+    reads = iter([0, 0, 0, 7, *[8] * 20])
     monkeypatch.setattr(ring, "AHEAD", 3)
     monkeypatch.setattr(ring, "disk_reads", lambda: next(reads))
     monkeypatch.setattr(DatasetReader, "prefetch", lambda _, rows: asked.append(rows.tolist()))
@@ -295,8 +299,8 @@ def test_the_system_is_asked_ahead_while_it_reads_from_disk(
     for _batch in loader:
         seen.append([rows[0] // 2 for rows in asked])
         asked.clear()
-    # three at the beginning; when the fourth was to be read there had been something on disk
-    assert seen == [[0, 1, 2], [], [], [3, 4, 5], *[[]] * 8]
+    # three at the beginning; before the fourth and the fifth something was read from disk
+    assert seen == [[0, 1, 2], [], [], [3, 4, 5], [6], *[[]] * 7]
 
 
 def test_as_many_threads_as_pay(monkeypatch: pytest.MonkeyPatch) -> None:

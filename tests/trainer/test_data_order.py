@@ -81,6 +81,8 @@ def test_what_makes_no_order_is_a_sentence() -> None:
         Order(5, rank=2, world_size=2)
     with pytest.raises(UsageProblem, match="--masks is 'random'; expected one of fixed, per-epoch"):
         Order(5, masks="random")
+    with pytest.raises(UsageProblem, match="--masks is 'none'"):
+        TrainConfig(5, masks="none")
     with pytest.raises(UsageProblem, match=r"--flip is 1\.5; expected a probability"):
         TrainConfig(5, flip=1.5)
     with pytest.raises(UsageProblem, match="--workers is -1; expected auto, 0 or more"):

@@ -59,7 +59,7 @@ def unpack_bits(packed: Tensor, width: int) -> Tensor:
     """Unpack masks where they are: (…, ceil(W / 8)) uint8 → (…, W) uint8 of {0, 1}."""
     shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=packed.device)
     bits = packed.unsqueeze(-1).bitwise_right_shift(shifts).bitwise_and_(1)
-    return bits.flatten(-2)[..., :width].contiguous()
+    return bits.flatten(-2)[..., :width]
 
 
 def finished(stored: StoredBatch) -> Batch:

@@ -95,7 +95,6 @@ class Ring(Iterator[tuple[Asked, Slot, Buffers]]):
     def __next__(self) -> tuple[Asked, Slot, Buffers]:
         if self._held is not None:
             self._free.append(self._held)
-            self._held = None
         while self._free and self._ask():
             asked, slot = self._asked.popleft(), self._free.popleft()
             fill = partial(_fill, self._reader, asked.picks, slot)
@@ -110,7 +109,7 @@ class Ring(Iterator[tuple[Asked, Slot, Buffers]]):
         """Look some batches ahead; return whether there is one left to read.
 
         The system is asked to fetch them, but only as long as this process has been reading from
-        disk: where everything is in memory already, asking would cost a fifth of the time.
+        disk: where everything is in memory already, asking would cost a third of the time.
         """
         self._asked.extend(islice(self._coming, AHEAD - len(self._asked)))
         before, self._disk_reads = self._disk_reads, disk_reads()
