@@ -8,7 +8,6 @@ processes could share.
 import math
 import mmap
 import os
-from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -27,7 +26,7 @@ class OpenFile:
 
     Parameters
     ----------
-    path : Path
+    path : str
         A link is refused: nothing of a dataset lies elsewhere.
 
     Raises
@@ -35,7 +34,7 @@ class OpenFile:
     OSError
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self._open = False
         self.descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

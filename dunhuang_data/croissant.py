@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, get_type_hints
 
-from dunhuang_data.manifest import FORMAT, MARKER, DatasetManifest, StoredFile
+from dunhuang_data.manifest import MARKER, DatasetManifest, StoredFile
 from dunhuang_data.polarity import MEANING
+from dunhuang_data.shards import FORMAT_NAME
 from dunhuang_data.types import SPLITS, Picture, Split
 
-NAME = "croissant.json"
 _OF_CROISSANT = (
     "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field",
     "fileObject", "fileProperty", "fileSet", "format", "includes", "isArray", "isLiveDataset",
@@ -113,11 +113,11 @@ def _description(manifest: DatasetManifest, pictures: int) -> str:
     return (
         f"{total} patches of {size} x {size} pixels ({counts}) cut from {pictures} pictures, each "
         "with a mask of holes, to train and judge inpainting. All patches of a picture are in one "
-        f"split. Stored as {manifest.recipe.format}, in the format {FORMAT['name']}, version "
-        f"{FORMAT['version']}. Each split has the array image (rows, columns, channels; sRGB, 8 "
+        f"split. Stored as {manifest.recipe.format}, in the format {FORMAT_NAME}, version "
+        f"{manifest.version}. Each split has the array image (rows, columns, channels; sRGB, 8 "
         f"bits, without holes) and the array valid (one bit a pixel, packed along rows; {MEANING})"
-        "; where there can be any, also the array damage (packed likewise; 1 = pixel of the image "
-        "that neither loss nor metric counts)."
+        " and the array damage (packed likewise; 1 = pixel of the image that neither loss nor "
+        "metric counts)."
     )
 
 

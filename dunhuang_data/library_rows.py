@@ -66,6 +66,9 @@ class LibraryRows:
             else:
                 import zarr
 
+                from dunhuang_data import zarr_codec
+
+                zarr_codec.register()  # a checkout that is not installed has no entry points
                 root = zarr.open_group(store=str(self._root), mode="r")
                 self._opened[key] = root[self._split]
         return self._opened[key]

@@ -16,8 +16,9 @@ from dunhuang_data.types import SPLITS, Split
 
 MARKER = "dataset.json"
 SUMS = "SHA256SUMS"
+CROISSANT = "croissant.json"
 CONTENTS = (
-    MARKER, SUMS, "croissant.json", "plan", "zarr.json", "dataset.h5", "train", "val", "test",
+    MARKER, SUMS, CROISSANT, "plan", "zarr.json", "dataset.h5", "train", "val", "test",
     "run.toml", "build.json",
 )  # fmt: skip
 READ_VERSIONS = (1, 2, VERSION)

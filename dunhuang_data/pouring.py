@@ -3,6 +3,7 @@
 A shard with its final name is whole; the manifest comes last, and only if every shard is there.
 """
 
+import hashlib
 import platform
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -11,12 +12,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dunhuang_data.atomic import explained, write_bytes
+from dunhuang_data.atomic import explained, write_bytes, write_json, write_text
+from dunhuang_data.croissant import croissant
 from dunhuang_data.errors import DatasetError, EnvironmentProblem
 from dunhuang_data.executors import run_jobs
 from dunhuang_data.growth import sweep_partial
 from dunhuang_data.manifest import (
+    CROISSANT,
     MARKER,
+    SUMS,
     DatasetManifest,
     Shard,
     StoredFile,
@@ -27,6 +31,7 @@ from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, write_plan
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.shard_jobs import CONTAINERS, Unmade
+from dunhuang_data.sums import sums
 from dunhuang_data.types import SPLITS
 
 Poured = Callable[[int, int], None]
@@ -147,13 +152,21 @@ def finish(building: Path, shards: tuple[Shard, ...], made_of: Provenance) -> No
         masks_sha256=made_of.masks_sha256,
         made_with=libraries(),
     )
-    _write_documents(building, manifest, plan)
+    write_json(building / CROISSANT, croissant(manifest, plan.pictures))
+    others = (*manifest.other_files, _stored_file(building, CROISSANT))
+    _write_last(building, replace(manifest, other_files=tuple(sorted(others, key=_path_of))))
 
 
-def _write_documents(building: Path, manifest: DatasetManifest, plan: PatchPlan) -> None:
-    """Write what speaks of all other files: croissant.json, the sums, the manifest last."""
-    text = manifest_text(manifest)
-    write_bytes(building / MARKER, text.encode("utf-8"))
+def _write_last(building: Path, manifest: DatasetManifest) -> None:
+    """Write what speaks of all other files: the sums, then the manifest."""
+    text = manifest_text(manifest).encode("utf-8")
+    listed = [(file.path, file.sha256) for file in manifest.files()]
+    write_text(building / SUMS, sums([*listed, (MARKER, hashlib.sha256(text).hexdigest())]))
+    write_bytes(building / MARKER, text)
+
+
+def _path_of(file: StoredFile) -> str:
+    return file.path
 
 
 def _stored_file(root: Path, path: str) -> StoredFile:

@@ -17,7 +17,7 @@ from dunhuang_data.library_rows import LibraryRows
 from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
 from dunhuang_data.polarity import unpack
 from dunhuang_data.recipe import OTHER_CODEC
-from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, schema
+from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, row_shape
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
 
 Tables = dict[str, ShardTable]
@@ -62,7 +62,7 @@ class DatasetReader:
         self.patch_size = self.manifest.plan_recipe.patch_size
         self._shards = [one for one in self.manifest.shards if one.split == split]
         self._count = sum(shard.samples for shard in self._shards)
-        self._shapes = {array.name: array.row_shape for array in schema(self.patch_size)}
+        self._shapes = {name: row_shape(name, self.patch_size) for name in ARRAY_NAMES}
         recipe = self.manifest.recipe
         self._library = (
             LibraryRows(
@@ -203,7 +203,7 @@ class DatasetReader:
         if self._library is None:
             with self._explained(wanted):
                 for number, (in_shard, _) in self._by_shard(wanted).items():
-                    for table in self._table(number).values():
+                    for table in self._shard(number, ARRAY_NAMES).values():
                         table.prefetch(in_shard)
 
     def _checked(self, rows: Iterable[int]) -> list[int]:
@@ -233,7 +233,7 @@ class DatasetReader:
         """Look at a shard before memory is set aside for what the manifest claims to be in it."""
         if rows and self._library is None:
             with self._explained(rows):
-                self._table(rows[0] // self.manifest.recipe.shard_size)
+                self._shard(rows[0] // self.manifest.recipe.shard_size, ("image",))
 
     def _by_shard(self, rows: list[int]) -> dict[int, tuple[list[int], list[int]]]:
         """Return, shard by shard, rows in the shard and their places in the batch."""
@@ -252,29 +252,31 @@ class DatasetReader:
             if self._library is not None:
                 self._library.read(rows, dict(out))
                 return
+            names = tuple(out)
             if rows:
                 flat = [(name, values.reshape(len(rows), -1)) for name, values in out.items()]
             for number, (in_shard, places) in self._by_shard(rows).items():
-                tables = self._table(number)
+                tables = self._shard(number, names)
                 for name, values in flat:
                     tables[name].read(in_shard, places, values)
 
-    def _table(self, number: int) -> Tables:
-        """Return a shard's tables, looked up once. No lock: losing a race costs a second look."""
+    def _shard(self, number: int, names: Sequence[str]) -> Tables:
+        """Return tables of a shard, looked up once. No lock: losing a race costs a second look."""
         tables = self._tables.get(number)
         if tables is None:
-            tables = self._look_up(number)
             while len(self._tables) >= self._most_tables:
                 try:
                     self._tables.pop(next(iter(self._tables)), None)
                 except (StopIteration, RuntimeError):  # another thread was at it
                     break
-            self._tables[number] = tables
+            tables = self._tables[number] = {}
+        missing = [name for name in names if name not in tables]
+        if missing:
+            tables.update(self._look_up(number, missing))
         return tables
 
-    def _look_up(self, number: int) -> Tables:
-        manifest, shard = self.manifest, self._shards[number]
-        recipe = manifest.recipe
+    def _look_up(self, number: int, names: Sequence[str]) -> Tables:
+        shard, recipe = self._shards[number], self.manifest.recipe
         place = ShardPlace(
             self.split,
             number,
@@ -285,10 +287,8 @@ class DatasetReader:
             recipe.codec,
         )
         container = format_hdf5 if recipe.format == "hdf5" else format_zarr
-        tables: Tables = container.shard_tables(self.root, place, shard, manifest.version)
-        for table in tables.values():
-            table.check(shard.samples)
-        return tables
+        found: Tables = container.shard_tables(self.root, place, shard, self._version, names)
+        return found
 
     def _check_files(self) -> None:
         root = str(self.root)
@@ -325,7 +325,7 @@ def _most_open_files() -> int:
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 4096 if soft == resource.RLIM_INFINITY else max(6, min(4096, soft // 4))
+    return 1024 if soft == resource.RLIM_INFINITY else max(6, min(1024, soft // 4))
 
 
 def _check_memory(name: str, values: UInt8Array, shape: tuple[int, ...]) -> None:

@@ -100,22 +100,22 @@ def progress(total: int, what: str) -> Iterator["Advance"]:
         )
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(what, total=total, rate="")
-            so_far = _SoFar(total)
+            so_far = _SoFar(total, time.monotonic())
 
             def show(count: int, bytes: int = 0) -> None:
-                so_far.add(count, bytes)
+                so_far.add(count, bytes, time.monotonic())
                 bar.update(task, advance=count, rate=so_far.rate())
 
             yield show
         return
-    so_far = _SoFar(total)
     last = time.monotonic()
+    so_far = _SoFar(total, last)
 
     def advance(count: int, bytes: int = 0) -> None:
         nonlocal last
-        so_far.add(count, bytes)
-        if time.monotonic() - last >= LINE_EVERY_S and so_far.done:
-            last = time.monotonic()
+        so_far.add(count, bytes, time.monotonic())
+        if so_far.now - last >= LINE_EVERY_S and so_far.done:
+            last = so_far.now
             say(f"{what}: {so_far.done} of {total}, {so_far.rate()}, {so_far.left()}")
 
     yield advance
@@ -131,21 +131,22 @@ class Advance(Protocol):
 class _SoFar:
     """What is done, how fast, and how long the rest will take."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, now: float) -> None:
         self.total, self.done, self.bytes = total, 0, 0
-        self.start = time.monotonic()
+        self.start = self.now = now
 
-    def add(self, count: int, bytes: int) -> None:
+    def add(self, count: int, bytes: int, now: float) -> None:
         self.done += count
         self.bytes += bytes
+        self.now = now
 
     def rate(self) -> str:
-        a_second = self.done / max(1e-3, time.monotonic() - self.start)
+        a_second = self.done / max(1e-3, self.now - self.start)
         shown = f"{a_second:.0f}" if a_second >= 10 else f"{a_second:.1f}"
         return f"{shown} a second" + (f", {size(self.bytes)}" if self.bytes else "")
 
     def left(self) -> str:
-        seconds = (time.monotonic() - self.start) / self.done * (self.total - self.done)
+        seconds = (self.now - self.start) / self.done * (self.total - self.done)
         return f"about {seconds:.0f} s left"
 
 

@@ -4,11 +4,12 @@ Precedence: command line, then environment (``DUNHUANG_<COMMAND>_<OPTION>``), th
 then the default.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import click
 
@@ -135,6 +136,45 @@ class SeedType(click.ParamType[int]):
         if not 0 <= number < 2**64:
             self.fail(f"{value!r} is no whole number from 0 to 2**64 - 1", param, ctx)
         return number
+
+
+class WorkersType(click.ParamType[int]):
+    """A number of processes, or ``auto``, which is 0 in the code."""
+
+    name = "[auto|N]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        if value in ("auto", 0, "0"):
+            return 0
+        if not str(value).isascii() or not str(value).isdigit() or isinstance(value, bool):
+            self.fail(f"{value!r} is neither auto nor a number of processes", param, ctx)
+        return int(value)
+
+
+class BytesType(click.ParamType[int]):
+    """A number of bytes, with a unit: 800MB, 4GB, 4GiB."""
+
+    name = "SIZE"
+    units: ClassVar[dict[str, int]] = {
+        "": 1, "B": 1,
+        "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+        "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40,
+    }  # fmt: skip
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)", str(value).strip())
+        if not found or found[2].upper() not in self.units:
+            self.fail(f"{value!r} is no size; write 800MB or 4GiB", param, ctx)
+        return int(float(found[1]) * self.units[found[2].upper()])
+
+
+def workers_option(help: str) -> Callable[[Function], Function]:
+    """Return the option ``--workers auto|N``; ``help`` says what auto is."""
+    return click.option(
+        "--workers", type=WorkersType(), default="auto", help=f"Processes; auto = {help}."
+    )
 
 
 class InOrder(click.Group):

@@ -289,10 +289,10 @@ def test_progress_on_a_log_is_a_line_now_and_then(
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     with console.progress(8, "counting") as advance:
         for _ in range(4):
-            advance(2)
+            advance(2, 1_000_000)
     assert capsys.readouterr().err.splitlines() == [
-        "counting: 4 of 8, about 31 s left",
-        "counting: 8 of 8, about 0 s left",
+        "counting: 4 of 8, 0.1 a second, 2.0 MB, about 31 s left",
+        "counting: 8 of 8, 0.1 a second, 4.0 MB, about 0 s left",
     ]
 
 

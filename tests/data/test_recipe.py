@@ -39,7 +39,10 @@ def test_the_defaults_are_the_seeds() -> None:
         (MaskRecipe, {"steps": (-1, -1)}, "--steps is -1"),
         (MaskRecipe, {"steps": (2, 2**30)}, "--steps is 2:1073741824"),
         (MaskRecipe, {"count": 0}, "--count is 0"),
-        (BuildRecipe, {"format": "tar"}, "--format is 'tar'; zarr or hdf5"),
+        (BuildRecipe, {"format": "tar"}, "--format is 'tar'; one of zarr, hdf5"),
+        (BuildRecipe, {"codec": "jpeg"}, "--codec is 'jpeg'; one of none, gzip, lossless"),
+        (BuildRecipe, {"format": "hdf5", "codec": "lossless"}, "--codec lossless needs --format"),
+        (BuildRecipe, {"shard_size": 0}, "--shard-size is 0; expected 1 to 1,048,576"),
         (BuildRecipe, {"shard_size": 0}, "--shard-size is 0"),
     ],
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dunhuang_data.croissant import NAME, croissant
-from dunhuang_data.manifest import read_manifest
+from dunhuang_data.croissant import croissant
+from dunhuang_data.manifest import CROISSANT, read_manifest
 from dunhuang_data.plan import read_plan
 from strange_dataset import strange_dataset
 
@@ -36,9 +36,9 @@ def test_record_sets_are_the_tables_of_the_plan(
 ) -> None:
     root = strange_dataset(tmp_path, format, damage=format == "zarr")
     document = croissant(read_manifest(root), read_plan(root / "plan").pictures)
-    (root / NAME).write_text(json.dumps(document), encoding="utf-8")
+    (root / CROISSANT).write_text(json.dumps(document), encoding="utf-8")
     with caplog.at_level(logging.WARNING):
-        dataset = mlcroissant.Dataset(jsonld=root / NAME)
+        dataset = mlcroissant.Dataset(jsonld=root / CROISSANT)
     assert dataset.metadata.ctx.issues.errors == set()
     # what only a publisher knows; nothing else is missed
     warned = " ".join(sorted(dataset.metadata.ctx.issues.warnings))

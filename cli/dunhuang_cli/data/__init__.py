@@ -4,6 +4,7 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.data.build import build
+from dunhuang_cli.data.convert import convert
 from dunhuang_cli.data.export import export
 from dunhuang_cli.data.fit_masks import fit_masks
 from dunhuang_cli.data.import_masks import import_masks
@@ -38,7 +39,7 @@ def dunhuang_data(verbose: bool) -> None:
 
 COMMANDS = (
     inspect, sample_patches, make_masks, import_masks, fit_masks, build, stats, preview, replay,
-    verify, export, demo,
+    verify, convert, export, demo,
 )  # fmt: skip
 for command in COMMANDS:
     dunhuang_data.add_command(command)
