@@ -201,7 +201,8 @@ class Loader:
         """End the iteration that is under way, for another one from where the loader stands."""
         self.close()
         self._iteration = weakref.ref(iteration)
-        slots, wanted = self._idle[:], 2 * self.workers + 1
+        # one with the caller, one being filled by each thread, one waiting
+        slots, wanted = self._idle[:], self.workers + (2 if self.workers else 1)
         self._idle.clear()
         pinned = self.device.type == "cuda"
         while len(slots) < wanted:
