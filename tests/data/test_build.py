@@ -539,3 +539,17 @@ def test_documents_lie_in_the_dataset_and_are_summed(
     named = {line.removesuffix(": OK") for line in checked.stdout.splitlines()}
     there = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert named == there - {"SHA256SUMS"}
+
+
+def test_names_are_flushed_before_the_manifest_is_written(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+
+    def sync(folder: Path) -> None:
+        assert not (tmp_path / "out.building" / "dataset.json").exists()
+        synced.append(folder.relative_to(tmp_path / "out.building"))
+
+    monkeypatch.setattr("dunhuang_data.pouring.sync_folder", sync)
+    manifest = build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
+    assert set(synced) == {Path(file.path).parent for file in manifest.files()}
