@@ -11,9 +11,7 @@ from dunhuang_data.polarity import pack
 from dunhuang_data.rng import raw_words, rng_for
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.data import (
-    DatasetReader,
     Loader,
-    PatchDataset,
     finished,
     open_split,
     ordered_batches,
@@ -44,19 +42,6 @@ def test_a_loaded_batch_is_what_the_samples_are_value_and_layout(dataset: Path) 
         assert one.stride() == other.stride(), name  # another layout may sum in another order
     assert 0 < loaded.valid.mean() < 1
     assert loaded.target.is_contiguous(memory_format=torch.channels_last)
-
-
-def test_where_no_damage_is_stored_none_is_read_and_no_pixel_has_any(
-    dataset: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(DatasetReader, "stored", ("image", "valid"))
-    reader = open_split(dataset, "train", CONFIG)
-    stored = next(iter(Loader(reader, 5, shuffle=False, workers=0, flip=0.5)))
-    assert stored.damage is None
-    assert torch.equal(finished(stored).damage, torch.zeros(5, 1, 32, 32))
-    sample = PatchDataset(dataset, "train")[3]
-    assert torch.equal(sample["damage"], torch.zeros(32, 32, dtype=torch.uint8))
-    assert sample["valid"].any()
 
 
 @pytest.mark.parametrize("width", [8, 13, 32])

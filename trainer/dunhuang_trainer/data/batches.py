@@ -37,8 +37,7 @@ class StoredBatch:
     image : (B, S, S, 3) uint8
     valid : (B, S, ceil(S / 8)) uint8
         Eight pixels to a byte, the first highest; 1 = known.
-    damage : (B, S, ceil(S / 8)) uint8, or None
-        None if the dataset stores none: no pixel is damaged.
+    damage : (B, S, ceil(S / 8)) uint8
     picks : Picks
         Which samples and masks they are.
     turns : Turns or None
@@ -47,7 +46,7 @@ class StoredBatch:
 
     image: Tensor
     valid: Tensor
-    damage: Tensor | None
+    damage: Tensor
     picks: Picks
     turns: Turns | None
 
@@ -71,7 +70,7 @@ def finished(stored: StoredBatch) -> Batch:
     """
     width = stored.image.shape[2]
     image, valid = stored.image, unpack_bits(stored.valid, width)
-    damage = torch.zeros_like(valid) if stored.damage is None else unpack_bits(stored.damage, width)
+    damage = unpack_bits(stored.damage, width)
     if stored.turns is not None:
         image, valid, damage = (stored.turns.apply(one) for one in (image, valid, damage))
     return _batch(image, valid, damage)

@@ -224,7 +224,7 @@ class Loader:
         turns = draw_turns(
             self.order.seed, picks.epoch, picks.positions, self.flip, self.quarter_turns
         )
-        return StoredBatch(filled["image"], filled["valid"], filled.get("damage"), picks, turns)
+        return StoredBatch(filled["image"], filled["valid"], filled["damage"], picks, turns)
 
 
 class _Iteration(Iterator[StoredBatch]):
