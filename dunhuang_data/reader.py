@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, row_shape
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
 
 Tables = dict[str, ShardTable]
+_NONE: Tables = {}
+LOOK_EVERY_S = 1.0
 
 
 class DatasetReader:
@@ -76,6 +80,8 @@ class DatasetReader:
             else None
         )
         self._tables: dict[int, Tables] = {}
+        self._looked = time.monotonic()
+        self._kept = threading.local()
         self._most_tables = _most_open_files() // (
             len(ARRAY_NAMES) if recipe.format == "zarr" else 1
         )
@@ -119,16 +125,21 @@ class DatasetReader:
         _check_memory("image", out.image, (*plane, 3))
         _check_memory("valid", out.valid, plane)
         _check_memory("damage", out.damage, plane)
-        packed = {
-            name: aligned_empty((len(wanted), *self._shapes[name])) for name in ("valid", "damage")
-        }
-        self._fill(wanted, {"image": out.image, **packed})
-        for name, pixels in (("valid", out.valid), ("damage", out.damage)):
-            if name == "damage" and not packed[name].any():  # as most are
-                pixels.fill(0)
-            else:
-                unpack_into(packed[name], pixels)
+        valid, damage = self._packed(len(wanted))
+        self._fill(wanted, {"image": out.image, "valid": valid, "damage": damage})
+        unpack_into(valid, out.valid)
+        out.damage.fill(0)
+        for place in np.flatnonzero(damage.any(axis=(1, 2))):  # few have any
+            unpack_into(damage[place], out.damage[place])
         return out
+
+    def _packed(self, count: int) -> tuple[UInt8Array, UInt8Array]:
+        """Return memory of this thread for packed masks: fresh memory costs more than they do."""
+        kept: list[UInt8Array] = getattr(self._kept, "packed", [])
+        if not kept or len(kept[0]) < count:
+            kept = [aligned_empty((count, *self._shapes[name])) for name in ("valid", "damage")]
+            self._kept.packed = kept
+        return kept[0][:count], kept[1][:count]
 
     def read_stored(
         self,
@@ -252,13 +263,27 @@ class DatasetReader:
             if self._library is not None:
                 self._library.read(rows, dict(out))
                 return
-            names = tuple(out)
-            if rows:
-                flat = [(name, values.reshape(len(rows), -1)) for name, values in out.items()]
-            for number, (in_shard, places) in self._by_shard(rows).items():
-                tables = self._shard(number, names)
+            self._look_again()
+            size, names, opened = self.manifest.recipe.shard_size, tuple(out), self._tables
+            flat = [(name, out[name].reshape(len(rows), -1)) for name in names] if rows else []
+            for place, row in enumerate(rows):
+                number, in_shard = divmod(row, size)
+                tables = opened.get(number, _NONE)
                 for name, values in flat:
-                    tables[name].read(in_shard, places, values)
+                    table = tables.get(name)
+                    if table is None:
+                        tables = self._shard(number, names)
+                        table = tables[name]
+                    table.read(in_shard, values[place])
+
+    def _look_again(self) -> None:
+        """Now and then see whether files that are mapped have been cut."""
+        now = time.monotonic()
+        if now - self._looked > LOOK_EVERY_S:
+            self._looked = now
+            for tables in list(self._tables.values()):
+                for table in list(tables.values()):
+                    table.look_again()
 
     def _shard(self, number: int, names: Sequence[str]) -> Tables:
         """Return tables of a shard, looked up once. No lock: losing a race costs a second look."""
@@ -317,7 +342,10 @@ class DatasetReader:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_tables": {}}
+        return {**self.__dict__, "_tables": {}, "_kept": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _kept=threading.local())
 
 
 def _most_open_files() -> int:
