@@ -192,11 +192,9 @@ def _create_virtual(
 
 
 def shard_tables(
-    root: Path, place: ShardPlace, shard: Shard, _version: int, _names: Sequence[str]
+    root: Path, place: ShardPlace, shard: Shard, _version: int, names: Sequence[str]
 ) -> dict[str, ShardTable]:
-    """Look up where the chunks of a shard lie, array by array: in the block before HDF5's data.
-
-    One read tells all of them, whichever are asked for.
+    """Look up where the chunks of some arrays of a shard lie: in the block before HDF5's data.
 
     Raises
     ------
@@ -212,7 +210,8 @@ def shard_tables(
         raise ValueError(f"{file.path} is another shard's file, or was altered")
     table = np.frombuffer(body[IDENTITY_BYTES:], dtype=ENTRY).reshape(len(ARRAY_NAMES), -1)
     tables = {}
-    for name, entries in zip(ARRAY_NAMES, table, strict=True):
+    for name in names:
+        entries = table[ARRAY_NAMES.index(name)]
         tables[name] = ShardTable(
             file,
             name,

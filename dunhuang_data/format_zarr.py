@@ -201,15 +201,14 @@ def shard_tables(
 def _table(file: OpenFile, name: str, place: ShardPlace, index: bytes) -> ShardTable:
     shape = row_shape(name, place.patch_size)
     usual = _usual(place.samples, place.shard_size, math.prod(shape))
-    if index == usual.stored and place.codec == "none":  # the rule; spares looking at each entry
-        offsets, lengths = usual.offsets, usual.lengths
-    else:
-        if _checksum(index[:-CHECKSUM_BYTES]) != index[-CHECKSUM_BYTES:]:
-            raise ValueError(f"{file.path}: its index fails its checksum")
-        entries = np.frombuffer(index[:-CHECKSUM_BYTES], dtype="<u8").reshape(-1, 2)
-        found = entries[: place.samples].astype(np.int64)
-        offsets, lengths = found[:, 0], found[:, 1] - CHECKSUM_BYTES
-    table = ShardTable(file, name, place.codec, shape, offsets, lengths)
+    if index == usual.stored and place.codec == "none" and file.size >= usual.bytes:
+        # as nearly always; it spares looking at each entry
+        return ShardTable(file, name, place.codec, shape, usual.offsets, usual.lengths)
+    if _checksum(index[:-CHECKSUM_BYTES]) != index[-CHECKSUM_BYTES:]:
+        raise ValueError(f"{file.path}: its index fails its checksum")
+    entries = np.frombuffer(index[:-CHECKSUM_BYTES], dtype="<u8").reshape(-1, 2)
+    found = entries[: place.samples].astype(np.int64)
+    table = ShardTable(file, name, place.codec, shape, found[:, 0], found[:, 1] - CHECKSUM_BYTES)
     table.check(place.samples)
     return table
 
@@ -218,6 +217,7 @@ class _Usual(NamedTuple):
     """The index of a shard without compression, whose chunks all have one size."""
 
     stored: bytes
+    bytes: int  # of the chunks
     offsets: NDArray[np.int64]
     lengths: NDArray[np.int64]
 
@@ -229,4 +229,5 @@ def _usual(samples: int, shard_size: int, row_bytes: int) -> _Usual:
     entries = np.full((shard_size, 2), ABSENT, dtype="<u8")
     entries[:samples, 0], entries[:samples, 1] = offsets, lengths + CHECKSUM_BYTES
     data = entries.tobytes()
-    return _Usual(data + _checksum(data), offsets, lengths)
+    length = samples * (row_bytes + CHECKSUM_BYTES)
+    return _Usual(data + _checksum(data), length, offsets, lengths)

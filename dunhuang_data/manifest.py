@@ -117,6 +117,9 @@ class DatasetManifest:
         return sum(file.bytes for shard in self.shards for file in shard.files)
 
 
+_ZARR_CHUNKS = [(array.name, ".0" * len(array.row_shape)) for array in schema(1)]
+
+
 def shard_paths(format: str, split: str, number: int) -> list[str]:
     """Return the files of a shard below the dataset's root, in the order of the manifest.
 
@@ -124,7 +127,7 @@ def shard_paths(format: str, split: str, number: int) -> list[str]:
     """
     if format == "hdf5":
         return [f"{split}/{number:05d}.h5"]
-    return [f"{split}/{array.name}/c.{number}" + ".0" * len(array.row_shape) for array in schema(1)]
+    return [f"{split}/{name}/c.{number}{zeros}" for name, zeros in _ZARR_CHUNKS]
 
 
 def dataset_sha256(shards: Sequence[Shard]) -> str:
