@@ -194,7 +194,10 @@ def shard_tables(
         index = tail[known:-CHECKSUM_BYTES]
         if _checksum(index) != tail[-CHECKSUM_BYTES:]:
             raise ValueError(f"{file.path}: its index fails its checksum")
-        found = np.frombuffer(index, dtype="<u8").reshape(-1, 2)[: place.samples].astype(np.int64)
+        entries = np.frombuffer(index, dtype="<u8").reshape(-1, 2)
+        if (entries[place.samples :] != ABSENT).any():
+            raise ValueError(f"{file.path} holds more than {place.samples} samples")
+        found = entries[: place.samples].astype(np.int64)
         tables[name] = ShardTable(
             file, name, place.codec, array.row_shape, found[:, 0], found[:, 1] - CHECKSUM_BYTES
         )
