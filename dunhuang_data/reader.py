@@ -71,6 +71,7 @@ class DatasetReader:
                 split,
                 [shard.files[0].path for shard in self._shards],
                 recipe.shard_size,
+                self.patch_size,
             )
             if recipe.codec == OTHER_CODEC or (recipe.format == "hdf5" and self._version < 3)
             else None
@@ -231,8 +232,12 @@ class DatasetReader:
 
     def _open_first(self, rows: list[int]) -> None:
         """Look at a shard before memory is set aside for what the manifest claims to be in it."""
-        if rows and self._library is None:
-            with self._explained(rows):
+        if not rows:
+            return
+        with self._explained(rows):
+            if self._library is not None:
+                self._library.check(rows[0])
+            else:
                 self._table(rows[0] // self.manifest.recipe.shard_size)
 
     def _by_shard(self, rows: list[int]) -> dict[int, tuple[list[int], list[int]]]:
