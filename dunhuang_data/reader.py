@@ -303,14 +303,15 @@ class DatasetReader:
             for file in shard.files:
                 try:
                     status = os.lstat(f"{root}/{file.path}")
-                    size = status.st_size
+                    size, kind = status.st_size, stat.S_IFMT(status.st_mode)
                 except OSError:
-                    size = -1
-                if size != file.bytes:
-                    if size >= 0 and stat.S_ISLNK(status.st_mode):
+                    size, kind = -1, 0
+                if size != file.bytes or kind != stat.S_IFREG:
+                    if kind == stat.S_IFLNK:
                         links.append(file.path)
                         break
-                    found = "is missing" if size < 0 else f"has {size:,} bytes"
+                    found = f"has {size:,} bytes" if kind == stat.S_IFREG else "is no file"
+                    found = found if kind else "is missing"
                     raise DatasetError(
                         f"{root}/{file.path} {found}; dataset.json says {file.bytes:,} bytes. The "
                         "file was changed after it was written: build the dataset again."
