@@ -142,7 +142,8 @@ def wrong_bytes(root: Path, expected: Contents) -> Iterator[str]:
         count = len(samples.image)
         try:
             reader = DatasetReader(root, split)
-            if len(reader) != count:
+            if len(reader) != count:  # a wrong number, which no shard agrees with
+                reader.read([len(reader) - 1])
                 yield f"{split} has {len(reader)} rows"
         except DatasetError:
             continue
