@@ -82,10 +82,7 @@ def check_shard(job: ShardCheck) -> Checked:
         return Checked(job.shard.samples, 0, tuple(problems))
     altered = [(file, one) for file in files for one in file_problems(job.root, file)]
     if altered:
-        problems = [
-            one.replace(file.path, f"{file.path} ({job.name})", 1) + _where(job, file)
-            for file, one in altered
-        ]
+        problems = [f"{one} It is part of {job.name}{_where(job, file)}." for file, one in altered]
     else:
         problems = _content_problems(job)
     return Checked(job.shard.samples, sum(file.bytes for file in files), tuple(problems))
@@ -145,7 +142,7 @@ def _where(job: ShardCheck, file: StoredFile) -> str:
         tables = _tables(job)
     except (OSError, ValueError) as error:
         inside = str(error).removeprefix(f"{job.root}/")
-        return f" {inside}." if file.path in inside else ""
+        return f": {inside}" if file.path in inside else ""
     damaged: dict[str, list[int]] = {}
     for name, table in tables.items():
         if table.file.path == job.root / file.path:
@@ -155,7 +152,8 @@ def _where(job: ShardCheck, file: StoredFile) -> str:
                     table.read([row], [0], out)
                 except (OSError, ValueError):
                     damaged.setdefault(name, []).append(row + _first_row(job))
-    return "".join(f" {name} of {_named(rows)} cannot be read." for name, rows in damaged.items())
+    found = [f"{name} of {_named(rows)} cannot be read" for name, rows in damaged.items()]
+    return f": {', '.join(found)}" if found else ""
 
 
 def _first_row(job: ShardCheck) -> int:
