@@ -82,6 +82,16 @@ def new_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last through a loss of power, not only the files."""
+    with explained(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write a file, whole or not at all.
 

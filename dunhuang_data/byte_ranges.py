@@ -10,7 +10,6 @@ import math
 import mmap
 import os
 import stat
-from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -33,7 +32,7 @@ class OpenFile:
 
     Parameters
     ----------
-    path : Path
+    path : str
         A link is refused: nothing of a dataset lies elsewhere.
 
     Raises
@@ -41,7 +40,7 @@ class OpenFile:
     OSError
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self._open = False
         # not to wait for whoever writes, should it be a pipe; to a file that says nothing
@@ -50,7 +49,7 @@ class OpenFile:
         self._open = True
         status = os.fstat(self.descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "this is no file", str(path))
+            raise OSError(errno.EINVAL, "this is no file", path)
         self.size = status.st_size
 
     def __del__(self) -> None:
@@ -109,6 +108,7 @@ class ShardTable:
         self._checked = bytearray(len(offsets))
         self._map: UInt8Array | None = None
         self._starts: list[int] = []
+        self._length = math.prod(row_shape)
 
     def check(self, samples: int) -> None:
         """Refuse a table that cannot be that of so many samples in this file.
@@ -120,21 +120,20 @@ class ShardTable:
         tail = CHECKSUM_BYTES if self.checksums is None else 0
         inside = (self.offsets >= 0) & (self.lengths > 0)
         inside &= self.offsets <= self.file.size - tail - np.minimum(self.lengths, self.file.size)
-        row = math.prod(self.row_shape)
         if self.codec == "none":
-            inside &= self.lengths == row
+            inside &= self.lengths == self._length
         else:  # so that no memory is set aside for more than there can be
-            inside &= self.lengths >= row // MOST_EXPANSION[self.codec]
+            inside &= self.lengths >= self._length // MOST_EXPANSION[self.codec]
         if len(self.offsets) != samples or not inside.all():
             raise ValueError(f"{self.file.path}: its table of chunks is not that of its samples")
 
-    def read(self, rows: list[int], places: list[int], out: UInt8Array) -> None:
-        """Read some rows of the shard into ``out[places]``.
+    def read(self, row: int, target: UInt8Array) -> None:
+        """Read one row of the shard.
 
         Parameters
         ----------
-        rows, places : list of int
-        out : (B, bytes of a sample) uint8
+        row : int
+        target : (bytes of a sample,) uint8
             C-contiguous.
 
         Raises
@@ -142,38 +141,35 @@ class ShardTable:
         OSError, ValueError
             If bytes are missing, fail their checksum, or do not decode to one sample.
         """
-        if self.codec != "none":
-            for row, place in zip(rows, places, strict=True):
-                target = out[place].reshape(self.row_shape)
-                if self.codec == "deflate":
-                    decode_deflate_into(self._bytes(row), target)
-                else:
-                    decode_into(self.codec, self.name, self._bytes(row), target)
-            return
-        again: UInt8Array | None = None
-        length, checked = out.shape[1], self._checked
-        for row, place in zip(rows, places, strict=True):
-            if checked[row] and again is None:
-                again = self._mapped()
-            if checked[row] and again is not None:
+        if self._checked[row]:
+            again = self._map if self._map is not None else self._mapped()
+            if again is not None:
                 start = self._starts[row]
-                out[place] = again[start : start + length]
-            else:
-                self._read_checked(row, out[place])
-                checked[row] = 1
+                target[:] = again[start : start + self._length]
+                return
+        if self.codec == "none":
+            self._read_checked(row, target)
+            self._checked[row] = 1
+        elif self.codec == "deflate":
+            decode_deflate_into(self._bytes(row), target)
+        else:
+            decode_into(self.codec, self.name, self._bytes(row), target.reshape(self.row_shape))
 
     def _mapped(self) -> UInt8Array | None:
-        """Return the file as an array, unless it was cut meanwhile: touching that would kill us."""
-        if os.fstat(self.file.descriptor).st_size != self.file.size:
+        """Return the file as an array, or None where a file system cannot."""
+        try:
+            found = mmap.mmap(self.file.descriptor, 0, prot=mmap.PROT_READ)
+        except OSError:
             return None
-        if self._map is None:
-            try:
-                found = mmap.mmap(self.file.descriptor, 0, prot=mmap.PROT_READ)
-            except OSError:  # a file system that cannot: read on as before
-                return None
-            self._starts = self.offsets.tolist()
-            self._map = np.frombuffer(found, dtype=np.uint8)
+        self._starts = self.offsets.tolist()
+        self._map = np.frombuffer(found, dtype=np.uint8)
         return self._map
+
+    def look_again(self) -> None:
+        """Forget the map of a file that was cut meanwhile: touching it would end the process."""
+        if os.fstat(self.file.descriptor).st_size != self.file.size:
+            self._checked = bytearray(len(self.offsets))
+            self._map = None
 
     def _read_checked(self, row: int, target: UInt8Array) -> None:
         offset, checksums = int(self.offsets[row]), self.checksums
@@ -186,16 +182,18 @@ class ShardTable:
         expected = int.from_bytes(trailer, "little") if checksums is None else int(checksums[row])
         self._check(row, target, expected)
 
-    def _bytes(self, row: int) -> bytes:
+    def _bytes(self, row: int) -> memoryview:
         """Return the stored bytes of a chunk, checked."""
         offset, length = int(self.offsets[row]), int(self.lengths[row])
         if self.checksums is None:
             data = self.file.read(length + CHECKSUM_BYTES, offset)
-            body, expected = data[:length], int.from_bytes(data[length:], "little")
+            expected = int.from_bytes(data[length:], "little")
         else:
-            body, expected = self.file.read(length, offset), int(self.checksums[row])
+            data = self.file.read(length, offset)
+            expected = int(self.checksums[row])
+        body = np.frombuffer(data, dtype=np.uint8, count=length)
         self._check(row, body, expected)
-        return body
+        return body.data
 
     def _check(self, row: int, data: Any, expected: int) -> None:
         if google_crc32c.value(data) != expected:

@@ -45,7 +45,7 @@ SPLIT_URLS = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": 
 # does, nor a second one: what split means is said in words instead
 REFERENCES = {"picture_id": "pictures/id"}
 SHARDS = {
-    "zarr": ("application/vnd.zarr; version=3", "{split}/*/c.*"),
+    "zarr": ("https://zarr-specs.readthedocs.io/en/latest/v3/core/", "{split}/*/c.*"),
     "hdf5": ("application/x-hdf5", "{split}/*.h5"),
 }
 MEANINGS = {

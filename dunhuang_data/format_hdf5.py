@@ -8,7 +8,7 @@ over all shards.
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from dunhuang_data.shards import (
     ArraySchema,
     ShardPlace,
     Stored,
+    row_shape,
     schema,
 )
 
@@ -191,16 +192,18 @@ def _create_virtual(
 
 
 def shard_tables(
-    root: Path, place: ShardPlace, shard: Shard, _version: int
+    root: Path, place: ShardPlace, shard: Shard, _version: int, _names: Sequence[str]
 ) -> dict[str, ShardTable]:
     """Look up where the chunks of a shard lie, array by array: in the block before HDF5's data.
+
+    One read tells all of them, whichever are asked for.
 
     Raises
     ------
     OSError, ValueError
         If the file is missing, was altered, or is another shard's.
     """
-    file = OpenFile(root / _path(place.split, place.number))
+    file = OpenFile(f"{root}/{_path(place.split, place.number)}")
     front = file.read(_table_bytes(place.samples), 0)
     body = front[:-CHECKSUM_BYTES]
     if google_crc32c.value(body) != int.from_bytes(front[-CHECKSUM_BYTES:], "little"):
@@ -208,15 +211,16 @@ def shard_tables(
     if body[:IDENTITY_BYTES] != place.identity("all", shard.content_sha256):
         raise ValueError(f"{file.path} is another shard's file, or was altered")
     table = np.frombuffer(body[IDENTITY_BYTES:], dtype=ENTRY).reshape(len(ARRAY_NAMES), -1)
-    return {
-        array.name: ShardTable(
+    tables = {}
+    for name, entries in zip(ARRAY_NAMES, table, strict=True):
+        tables[name] = ShardTable(
             file,
-            array.name,
+            name,
             "deflate" if place.codec == "gzip" else place.codec,
-            array.row_shape,
+            row_shape(name, place.patch_size),
             entries["offset"].astype(np.int64),
             entries["length"].astype(np.int64),
-            entries["crc32c"].copy(),
+            entries["crc32c"],
         )
-        for array, entries in zip(schema(place.patch_size), table, strict=True)
-    }
+        tables[name].check(place.samples)
+    return tables

@@ -184,7 +184,7 @@ def _views(differences: UInt8Array, sizes: list[tuple[int, int]]) -> tuple[list[
 
 
 class _Arrays(NamedTuple):
-    """What `restore_into` works in: about 2.5 times the image."""
+    """What `restore_into` works in: three times the image."""
 
     sizes: list[tuple[int, int]]
     pictures: list[UInt8Array]  # (3, h, w), of each level

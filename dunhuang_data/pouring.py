@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dunhuang_data.atomic import explained, write_bytes, write_json, write_text
+from dunhuang_data.atomic import explained, sync_folder, write_bytes, write_json, write_text
 from dunhuang_data.croissant import croissant
 from dunhuang_data.errors import DatasetError, EnvironmentProblem
 from dunhuang_data.executors import run_jobs
@@ -158,9 +158,11 @@ def finish(building: Path, shards: tuple[Shard, ...], made_of: Provenance) -> No
 
 
 def _write_last(building: Path, manifest: DatasetManifest) -> None:
-    """Write what speaks of all other files: the sums, then the manifest."""
+    """Write what speaks of all other files, once these are safe: the sums, then the manifest."""
     text = manifest_text(manifest).encode("utf-8")
     listed = [(file.path, file.sha256) for file in manifest.files()]
+    for folder in sorted({(building / file.path).parent for file in manifest.files()}):
+        sync_folder(folder)
     write_text(building / SUMS, sums([*listed, (MARKER, hashlib.sha256(text).hexdigest())]))
     write_bytes(building / MARKER, text)
 

@@ -2,6 +2,8 @@
 
 import os
 import stat
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +19,12 @@ from dunhuang_data.library_rows import LibraryRows
 from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
 from dunhuang_data.polarity import unpack
 from dunhuang_data.recipe import OTHER_CODEC
-from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, schema
+from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, row_shape
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
 
 Tables = dict[str, ShardTable]
+_NONE: Tables = {}
+LOOK_EVERY_S = 1.0
 
 
 class DatasetReader:
@@ -62,7 +66,7 @@ class DatasetReader:
         self.patch_size = self.manifest.plan_recipe.patch_size
         self._shards = [one for one in self.manifest.shards if one.split == split]
         self._count = sum(shard.samples for shard in self._shards)
-        self._shapes = {array.name: array.row_shape for array in schema(self.patch_size)}
+        self._shapes = {name: row_shape(name, self.patch_size) for name in ARRAY_NAMES}
         recipe = self.manifest.recipe
         self._library = (
             LibraryRows(
@@ -77,6 +81,8 @@ class DatasetReader:
             else None
         )
         self._tables: dict[int, Tables] = {}
+        self._looked = time.monotonic()
+        self._kept = threading.local()
         self._most_tables = _most_open_files() // (
             len(ARRAY_NAMES) if recipe.format == "zarr" else 1
         )
@@ -120,16 +126,21 @@ class DatasetReader:
         _check_memory("image", out.image, (*plane, 3))
         _check_memory("valid", out.valid, plane)
         _check_memory("damage", out.damage, plane)
-        packed = {
-            name: aligned_empty((len(wanted), *self._shapes[name])) for name in ("valid", "damage")
-        }
-        self._fill(wanted, {"image": out.image, **packed})
-        for name, pixels in (("valid", out.valid), ("damage", out.damage)):
-            if name == "damage" and not packed[name].any():  # as most are
-                pixels.fill(0)
-            else:
-                unpack_into(packed[name], pixels)
+        valid, damage = self._packed(len(wanted))
+        self._fill(wanted, {"image": out.image, "valid": valid, "damage": damage})
+        unpack_into(valid, out.valid)
+        out.damage.fill(0)
+        for place in np.flatnonzero(damage.any(axis=(1, 2))):  # few have any
+            unpack_into(damage[place], out.damage[place])
         return out
+
+    def _packed(self, count: int) -> tuple[UInt8Array, UInt8Array]:
+        """Return memory of this thread for packed masks: fresh memory costs more than they do."""
+        kept: list[UInt8Array] = getattr(self._kept, "packed", [])
+        if not kept or len(kept[0]) < count:
+            kept = [aligned_empty((count, *self._shapes[name])) for name in ("valid", "damage")]
+            self._kept.packed = kept
+        return kept[0][:count], kept[1][:count]
 
     def read_stored(
         self,
@@ -204,7 +215,7 @@ class DatasetReader:
         if self._library is None:
             with self._explained(wanted):
                 for number, (in_shard, _) in self._by_shard(wanted).items():
-                    for table in self._table(number).values():
+                    for table in self._shard(number, ARRAY_NAMES).values():
                         table.prefetch(in_shard)
 
     def _checked(self, rows: Iterable[int]) -> list[int]:
@@ -238,7 +249,7 @@ class DatasetReader:
             if self._library is not None:
                 self._library.check(rows[0])
             else:
-                self._table(rows[0] // self.manifest.recipe.shard_size)
+                self._shard(rows[0] // self.manifest.recipe.shard_size, ("image",))
 
     def _by_shard(self, rows: list[int]) -> dict[int, tuple[list[int], list[int]]]:
         """Return, shard by shard, rows in the shard and their places in the batch."""
@@ -257,29 +268,45 @@ class DatasetReader:
             if self._library is not None:
                 self._library.read(rows, dict(out))
                 return
-            if rows:
-                flat = [(name, values.reshape(len(rows), -1)) for name, values in out.items()]
-            for number, (in_shard, places) in self._by_shard(rows).items():
-                tables = self._table(number)
+            self._look_again()
+            size, names, opened = self.manifest.recipe.shard_size, tuple(out), self._tables
+            flat = [(name, out[name].reshape(len(rows), -1)) for name in names] if rows else []
+            for place, row in enumerate(rows):
+                number, in_shard = divmod(row, size)
+                tables = opened.get(number, _NONE)
                 for name, values in flat:
-                    tables[name].read(in_shard, places, values)
+                    table = tables.get(name)
+                    if table is None:
+                        tables = self._shard(number, names)
+                        table = tables[name]
+                    table.read(in_shard, values[place])
 
-    def _table(self, number: int) -> Tables:
-        """Return a shard's tables, looked up once. No lock: losing a race costs a second look."""
+    def _look_again(self) -> None:
+        """Now and then see whether files that are mapped have been cut."""
+        now = time.monotonic()
+        if now - self._looked > LOOK_EVERY_S:
+            self._looked = now
+            for tables in list(self._tables.values()):
+                for table in list(tables.values()):
+                    table.look_again()
+
+    def _shard(self, number: int, names: Sequence[str]) -> Tables:
+        """Return tables of a shard, looked up once. No lock: losing a race costs a second look."""
         tables = self._tables.get(number)
         if tables is None:
-            tables = self._look_up(number)
             while len(self._tables) >= self._most_tables:
                 try:
                     self._tables.pop(next(iter(self._tables)), None)
                 except (StopIteration, RuntimeError):  # another thread was at it
                     break
-            self._tables[number] = tables
+            tables = self._tables[number] = {}
+        missing = [name for name in names if name not in tables]
+        if missing:
+            tables.update(self._look_up(number, missing))
         return tables
 
-    def _look_up(self, number: int) -> Tables:
-        manifest, shard = self.manifest, self._shards[number]
-        recipe = manifest.recipe
+    def _look_up(self, number: int, names: Sequence[str]) -> Tables:
+        shard, recipe = self._shards[number], self.manifest.recipe
         place = ShardPlace(
             self.split,
             number,
@@ -290,10 +317,8 @@ class DatasetReader:
             recipe.codec,
         )
         container = format_hdf5 if recipe.format == "hdf5" else format_zarr
-        tables: Tables = container.shard_tables(self.root, place, shard, manifest.version)
-        for table in tables.values():
-            table.check(shard.samples)
-        return tables
+        found: Tables = container.shard_tables(self.root, place, shard, self._version, names)
+        return found
 
     def _check_files(self) -> None:
         root = str(self.root)
@@ -323,7 +348,10 @@ class DatasetReader:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_tables": {}}
+        return {**self.__dict__, "_tables": {}, "_kept": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _kept=threading.local())
 
 
 def _most_open_files() -> int:
@@ -331,7 +359,7 @@ def _most_open_files() -> int:
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 4096 if soft == resource.RLIM_INFINITY else max(6, min(4096, soft // 4))
+    return 1024 if soft == resource.RLIM_INFINITY else max(6, min(1024, soft // 4))
 
 
 def _check_memory(name: str, values: UInt8Array, shape: tuple[int, ...]) -> None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from dunhuang_data.errors import UsageProblem
 
+BLOCK = 2**20  # numbers of a permutation that are worked on at a time
+
 
 def rng_for(seed: int, stage: str, *indices: int | str) -> np.random.Generator:
     """Return the generator of one decision.
@@ -61,5 +63,28 @@ def draw_unit(rng: np.random.Generator) -> float:
 
 
 def permutation(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """Return a random order of ``range(count)``, (count,) int64, from ``count`` words."""
-    return np.argsort(raw_words(rng, count), kind="stable").astype(np.int64)
+    """Return a random order of ``range(count)``, (count,) int64, from ``count`` words.
+
+    It is the stable argsort of the words. Sorting words whose low bits are replaced by their own
+    index is several times as fast and needs less memory; where that leaves two alike in their high
+    bits (some 50 pairs among 10 million), the whole words decide.
+    """
+    words = raw_words(rng, count)
+    bits = max(count - 1, 1).bit_length()
+    low = np.uint64((1 << bits) - 1)
+    keys = words & ~low
+    for first in range(0, count, BLOCK):  # in blocks, to need no third array of this size
+        part = keys[first : first + BLOCK]
+        part |= np.arange(first, first + len(part), dtype=np.uint64)
+    keys.sort()
+    alike = [np.empty(0, dtype=np.int64)]
+    for first in range(0, count - 1, BLOCK):
+        part = keys[first : first + BLOCK + 1]
+        alike.append(first + np.flatnonzero(part[1:] ^ part[:-1] <= low))
+    tied = np.concatenate(alike)
+    keys &= low
+    order: NDArray[np.int64] = keys.view(np.int64)
+    if len(tied):
+        places = np.union1d(tied, tied + 1)
+        order[places] = order[places][np.lexsort((order[places], words[order[places]]))]
+    return order

@@ -3,6 +3,7 @@
 Hashes come first. No decoder and no library sees bytes that are not those that were written.
 """
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,14 @@ from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.recipe import OTHER_CODEC
 from dunhuang_data.schema_check import hdf5_problems
 from dunhuang_data.shard_jobs import CONTAINERS
-from dunhuang_data.shards import ContentHash, ShardPlace, Stored, content_sha256, schema
+from dunhuang_data.shards import (
+    ARRAY_NAMES,
+    ContentHash,
+    ShardPlace,
+    Stored,
+    content_sha256,
+    schema,
+)
 
 BATCH_BYTES = 2**24  # of samples held at once
 SHOWN = 5  # rows that are named where many have the same problem
@@ -118,10 +126,8 @@ def file_problems(root: Path, file: StoredFile, hashed: bool = True) -> list[str
 def _tables(job: ShardCheck) -> dict[str, ShardTable]:
     container = CONTAINERS[job.format]
     found: dict[str, ShardTable] = container.shard_tables(
-        job.root, job.place, job.shard, job.version
+        job.root, job.place, job.shard, job.version, ARRAY_NAMES
     )
-    for table in found.values():
-        table.check(job.shard.samples)
     return found
 
 
@@ -145,11 +151,11 @@ def _where(job: ShardCheck, file: StoredFile) -> str:
         return f": {inside}" if file.path in inside else ""
     damaged: dict[str, list[int]] = {}
     for name, table in tables.items():
-        if table.file.path == job.root / file.path:
-            out = np.empty((1, int(np.prod(table.row_shape))), dtype=np.uint8)
+        if table.file.path == f"{job.root}/{file.path}":
+            out = np.empty(math.prod(table.row_shape), dtype=np.uint8)
             for row in range(job.shard.samples):
                 try:
-                    table.read([row], [0], out)
+                    table.read(row, out)
                 except (OSError, ValueError):
                     damaged.setdefault(name, []).append(row + _first_row(job))
     found = [f"{name} of {_named(rows)} cannot be read" for name, rows in damaged.items()]
@@ -180,52 +186,67 @@ def _content_problems(job: ShardCheck) -> list[str]:
     return problems
 
 
+class _Looked:
+    """What was seen in the samples of a shard: rows by array, and the content's hash."""
+
+    def __init__(self, job: ShardCheck) -> None:
+        self._job = job
+        size = job.place.patch_size
+        self._padding = np.uint8(0xFF >> (size % 8) if size % 8 else 0)
+        self._content, self._gathered = ContentHash(size), list[Stored]()
+        self.beyond: dict[str, list[int]] = {}
+        self.empty: list[int] = []
+        self.differ: dict[str, list[int]] = {}
+
+    def add(self, start: int, arrays: Stored) -> None:
+        """Look at some samples, the first of which is row ``start`` of the shard."""
+        job, first = self._job, _first_row(self._job) + start
+        for name in ("valid", "damage"):
+            bad = np.flatnonzero(np.any(arrays[name][..., -1] & self._padding, axis=1))
+            if len(bad):
+                self.beyond.setdefault(name, []).extend((bad + first).tolist())
+        self.empty += [first + row for row, image in enumerate(arrays["image"]) if not image.any()]
+        if job.rows is not None and job.version >= 3:
+            for place in range(len(arrays["image"])):
+                one = {name: values[place] for name, values in arrays.items()}
+                self._content.add(one, job.rows[start + place])
+        elif job.rows is not None:
+            self._gathered.append({name: values.copy() for name, values in arrays.items()})
+
+    def has_other_content(self) -> bool:
+        """Whether all that was added is not what the manifest says, where that can be told."""
+        job = self._job
+        if job.rows is None:
+            return False
+        if job.version >= 3:
+            return self._content.hexdigest() != job.shard.content_sha256
+        return _old_hash(self._gathered, job.rows, job.version) != job.shard.content_sha256
+
+
 def _sample_problems(job: ShardCheck, tables: dict[str, ShardTable] | None) -> list[str]:
     """Look at every sample: bits behind the last pixel, images without any, the content hash."""
-    size, first = job.place.patch_size, _first_row(job)
-    padding = np.uint8(0xFF >> (size % 8) if size % 8 else 0)
-    beyond: dict[str, list[int]] = {"valid": [], "damage": []}
-    empty: list[int] = []
-    differ: dict[str, list[int]] = {}
-    content, gathered = ContentHash(size), []
-    rows = job.rows
+    looked = _Looked(job)
     for start, arrays in _batches(job, tables):
+        looked.add(start, arrays)
         if job.depth == "full":
-            _compare(job, start, arrays, differ)
-        numbers = range(first + start, first + start + len(arrays["image"]))
-        for name, found in beyond.items():
-            bad = np.any(arrays[name][..., -1] & padding, axis=1).tolist()
-            found += [number for number, one in zip(numbers, bad, strict=True) if one]
-        for place, number in enumerate(numbers):
-            if not arrays["image"][place].any():
-                empty.append(number)
-            if rows is not None and job.version >= 3:
-                one = {name: values[place] for name, values in arrays.items()}
-                content.add(one, rows[start + place])
-        if job.version < 3:
-            gathered.append({name: values.copy() for name, values in arrays.items()})
+            _compare(job, start, arrays, looked.differ)
     problems = [
         f"{job.name}, {_named(found)}, {name}: bits behind the last pixel are set."
-        for name, found in beyond.items()
-        if found
+        for name, found in looked.beyond.items()
     ]
-    if empty:
+    if looked.empty:
         problems.append(
-            f"{job.name}, {_named(empty)}, image: every value is 0. Nothing is to be learned "
-            "there; if the picture is black, plan again with --min-detail."
+            f"{job.name}, {_named(looked.empty)}, image: every value is 0. Nothing is to be "
+            "learned there; if the picture is black, plan again with --min-detail."
         )
     problems += [
         f"{job.name}, {_named(found)}, {name}: the container's own library reads other values."
-        for name, found in differ.items()
+        for name, found in looked.differ.items()
     ]
-    if rows is not None:
-        found_sha256 = (
-            content.hexdigest() if job.version >= 3 else _old_hash(gathered, rows, job.version)
+    if looked.has_other_content():
+        problems.append(
+            f"{job.name}: its arrays or its rows of the plan are not those that were written."
         )
-        if found_sha256 != job.shard.content_sha256:
-            problems.append(
-                f"{job.name}: its arrays or its rows of the plan are not those that were written."
-            )
     return problems
 
 
@@ -237,7 +258,7 @@ def _old_hash(gathered: list[Stored], rows: Sequence[Sequence[str]], version: in
 def _batches(job: ShardCheck, tables: dict[str, ShardTable] | None) -> Iterator[tuple[int, Stored]]:
     """Yield the shard's samples, some at a time, as they are stored; the memory is used again."""
     arrays = schema(job.place.patch_size)
-    sample_bytes = sum(int(np.prod(array.row_shape)) for array in arrays)
+    sample_bytes = sum(math.prod(array.row_shape) for array in arrays)
     step = max(1, min(job.shard.samples, BATCH_BYTES // sample_bytes))
     library = _library(job)
     if tables is None:
@@ -250,7 +271,8 @@ def _batches(job: ShardCheck, tables: dict[str, ShardTable] | None) -> Iterator[
             library.read([_first_row(job) + row for row in rows], out)
         else:
             for name, values in out.items():
-                tables[name].read(rows, list(range(len(rows))), values.reshape(len(rows), -1))
+                for row, target in zip(rows, values.reshape(len(rows), -1), strict=True):
+                    tables[name].read(row, target)
         yield start, out
 
 

@@ -50,7 +50,6 @@ class ArraySchema:
 
 def schema(patch_size: int) -> tuple[ArraySchema, ...]:
     """Return the arrays of a dataset of patches of ``patch_size`` px, as in `ARRAY_NAMES`."""
-    packed = (patch_size, -(-patch_size // 8))
     bits: dict[str, str | int] = {
         "bit_order": "big: the first pixel of a row is the highest bit of its first byte",
         "pixels_per_row": patch_size,
@@ -58,18 +57,28 @@ def schema(patch_size: int) -> tuple[ArraySchema, ...]:
     return (
         ArraySchema(
             "image",
-            (patch_size, patch_size, 3),
+            row_shape("image", patch_size),
             ("sample", "y", "x", "channel"),
             {"meaning": "target patch", "color": "sRGB, red green blue, 0 to 255"},
         ),
-        ArraySchema("valid", packed, ("sample", "y", "x_byte"), {"meaning": MEANING, **bits}),
+        ArraySchema(
+            "valid",
+            row_shape("valid", patch_size),
+            ("sample", "y", "x_byte"),
+            {"meaning": MEANING, **bits},
+        ),
         ArraySchema(
             "damage",
-            packed,
+            row_shape("damage", patch_size),
             ("sample", "y", "x_byte"),
             {"meaning": "1 = pixel of the target that neither loss nor metric counts", **bits},
         ),
     )
+
+
+def row_shape(name: str, patch_size: int) -> tuple[int, ...]:
+    """Return the shape of one sample of an array, without its sample axis."""
+    return (patch_size, patch_size, 3) if name == "image" else (patch_size, -(-patch_size // 8))
 
 
 @dataclass(frozen=True, slots=True)

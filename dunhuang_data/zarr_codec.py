@@ -16,7 +16,7 @@ from zarr.core.buffer import NDBuffer
 from zarr.core.common import JSON
 from zarr.registry import register_codec
 
-from dunhuang_data.codecs import CODECS, GZIP_LEVEL, ZSTD_LEVELS
+from dunhuang_data.codecs import ARRAYS, CODECS, GZIP_LEVEL, ZSTD_LEVEL
 from dunhuang_data.interpolation import LEVELS, predict, restore_into
 
 NAME = "dunhuang.interpolation"
@@ -35,17 +35,17 @@ def zarr_codecs(codec: str, array_name: str) -> list[dict[str, Any]]:
     ValueError
         If there is no such codec or array.
     """
-    if codec not in CODECS or array_name not in ZSTD_LEVELS:
+    if codec not in CODECS or array_name not in ARRAYS:
         raise ValueError(
             f"there is no codec {codec!r} for {array_name!r}: codecs are {', '.join(CODECS)}, "
-            f"arrays {', '.join(ZSTD_LEVELS)}"
+            f"arrays {', '.join(ARRAYS)}"
         )
     chain: list[dict[str, Any]] = [{"name": "bytes"}]
     if codec == "gzip":
         chain.append({"name": "gzip", "configuration": {"level": GZIP_LEVEL}})
     elif codec == "lossless":
-        level = ZSTD_LEVELS[array_name]
-        chain.append({"name": "zstd", "configuration": {"level": level, "checksum": False}})
+        stock = {"level": ZSTD_LEVEL, "checksum": False}
+        chain.append({"name": "zstd", "configuration": stock})
         if array_name == "image":
             chain.insert(0, {"name": NAME, "configuration": {"levels": LEVELS}})
     return [*chain, {"name": "crc32c"}]
@@ -108,9 +108,7 @@ class InterpolationCodec(ArrayArrayCodec):
         return chunk_spec.prototype.nd_buffer.from_numpy_array(predict(image, self.levels))
 
     def _decode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> NDBuffer:
-        differences = np.array(
-            chunk_array.as_ndarray_like(), dtype=np.uint8
-        )  # restoring uses it up
+        differences = np.array(chunk_array.as_ndarray_like())  # a copy, for it is used up
         image = np.empty(chunk_spec.shape, dtype=np.uint8)
         restore_into(differences, image.reshape(image.shape[-3:]), self.levels)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(image)

@@ -1,4 +1,7 @@
-"""Put files into the folder that grows; it gets its name when all of them are on the disk."""
+"""Put files into the folder that grows; it gets its name when all of them are on the disk.
+
+What the system refuses is explained where the folder is made, under the name that was asked for.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dunhuang_data.atomic import explained
 from dunhuang_data.manifest import StoredFile
 from dunhuang_data.pictures import sha256_of_file
 
@@ -14,9 +16,8 @@ from dunhuang_data.pictures import sha256_of_file
 def put(out: Path, path: str, data: bytes) -> StoredFile:
     """Write a small file; a whole tree of them is flushed at once, when the last is written."""
     target = out / path
-    with explained(target, every=True):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
     return StoredFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
@@ -24,10 +25,9 @@ def put(out: Path, path: str, data: bytes) -> StoredFile:
 def opened(out: Path, path: str) -> Iterator[IO[bytes]]:
     """Open a large file to be written bit by bit."""
     target = out / path
-    with explained(target, every=True):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as stream:
-            yield stream
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as stream:
+        yield stream
 
 
 def stored(out: Path, path: str) -> StoredFile:

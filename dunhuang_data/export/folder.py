@@ -30,10 +30,8 @@ def write_block(job: ExportJob) -> Block:
         mask = f"{job.split}/valid/{place}.png"
         files.append(put(job.out, image, image_bytes(sample.image, suffix)))
         files.append(put(job.out, mask, mask_png(sample.valid)))
-        damage = ""
-        if sample.damage is not None:
-            damage = f"{job.split}/damage/{place}.png"
-            files.append(put(job.out, damage, mask_png(sample.damage)))
+        damage = f"{job.split}/damage/{place}.png"
+        files.append(put(job.out, damage, mask_png(sample.damage)))
         rows.append(table_row(sample, image, mask, damage))
     return Block(job.split, job.number, len(job.patches), tuple(files), tuple(rows))
 

@@ -28,9 +28,9 @@ MOST_BYTES = 2**32 - 1  # offsets have 32 bits
 IMAGE_ENCODINGS = {"png": "png", "jpg": "jpeg"}
 
 
-def _columns(recipe: ExportRecipe, patch_size: int, damage: bool) -> dict[str, Any]:
+def _columns(recipe: ExportRecipe, patch_size: int) -> dict[str, Any]:
     """Return what the index says of every shard."""
-    names = ["damage", "image", "patch", "valid"] if damage else ["image", "patch", "valid"]
+    names = ["damage", "image", "patch", "valid"]
     encodings, sizes = [], []
     for name in names:
         size: int | None = None
@@ -70,7 +70,7 @@ def write_block(job: ExportJob) -> Block:
     with opened(job.out, path) as stream:
         for sample in samples_of(job):
             if not ends:
-                columns = _columns(job.recipe, len(sample.valid), sample.damage is not None)
+                columns = _columns(job.recipe, len(sample.valid))
                 stream.write(bytes(4 * (count + 2)))  # written again when the ends are known
                 stream.write(json.dumps(columns, sort_keys=True).encode())
                 ends.append(stream.tell())
@@ -102,18 +102,16 @@ def _parts(sample: Sample, image_format: str) -> dict[str, bytes]:
     """Return the columns of one sample, by name."""
     raw = image_format == "raw"
     document = described(sample, masks(image_format))
-    parts = {
+    return {
         "image": sample.image.tobytes() if raw else image_bytes(sample.image, image_format),
         "patch": json.dumps(document, ensure_ascii=False).encode(),
         "valid": sample.valid.tobytes() if raw else mask_png(sample.valid),
+        "damage": sample.damage.tobytes() if raw else mask_png(sample.damage),
     }
-    if sample.damage is not None:
-        parts["damage"] = sample.damage.tobytes() if raw else mask_png(sample.damage)
-    return parts
 
 
 def write_indices(
-    blocks: Iterable[Block], out: Path, recipe: ExportRecipe, patch_size: int, damage: bool
+    blocks: Iterable[Block], out: Path, recipe: ExportRecipe, patch_size: int
 ) -> list[StoredFile]:
     """Write the ``index.json`` of every split, from the blocks in their order."""
     shards: dict[str, list[dict[str, Any]]] = {}
@@ -121,7 +119,7 @@ def write_indices(
         (file,) = block.files
         shards.setdefault(block.split, []).append(
             {
-                **_columns(recipe, patch_size, damage),
+                **_columns(recipe, patch_size),
                 "raw_data": {
                     "basename": Path(file.path).name,
                     "bytes": file.bytes,

@@ -70,8 +70,8 @@ class Sample:
     image : (S, S, 3) uint8
     valid : (S, S) uint8
         1 = known, 0 = hole.
-    damage : (S, S) uint8, or None
-        1 = not to be trusted; None where the dataset stores none.
+    damage : (S, S) uint8
+        1 = not to be trusted.
     patch : PatchSpec
     picture : Picture
     """
@@ -80,7 +80,7 @@ class Sample:
     row: int
     image: UInt8Array
     valid: UInt8Array
-    damage: UInt8Array | None
+    damage: UInt8Array
     patch: PatchSpec
     picture: Picture
 
@@ -119,11 +119,6 @@ def _reader(root: Path, split: Split, content_sha256: str) -> DatasetReader:
     return reader
 
 
-def stores_damage(reader: DatasetReader) -> bool:
-    """Whether a dataset stores ``damage``; from version 3 on, only where there can be any."""
-    return "damage" in getattr(reader, "stored", ("image", "valid", "damage"))
-
-
 def samples_of(job: ExportJob) -> Iterator[Sample]:
     """Yield the samples of a block in the reader's order.
 
@@ -133,7 +128,6 @@ def samples_of(job: ExportJob) -> Iterator[Sample]:
         If they cannot be read.
     """
     reader = _reader(job.root, job.split, job.content_sha256)
-    with_damage = stores_damage(reader)
     pictures = {picture.id: picture for picture in job.pictures}
     for start in range(0, len(job.patches), ROWS_AT_ONCE):
         patches = job.patches[start : start + ROWS_AT_ONCE]
@@ -145,7 +139,7 @@ def samples_of(job: ExportJob) -> Iterator[Sample]:
                 row=first + place,
                 image=read.image[place],
                 valid=read.valid[place],
-                damage=read.damage[place] if with_damage else None,
+                damage=read.damage[place],
                 patch=patch,
                 picture=pictures[patch.picture_id],
             )
@@ -166,7 +160,7 @@ def described(sample: Sample, masks: dict[str, str]) -> dict[str, Any]:
         "hole_ratio": round(hole_ratio(sample.valid), 6),
         "rights": sample.picture.rights,
         "attribution": sample.picture.attribution,
-        "masks": masks if sample.damage is not None else {"valid": masks["valid"]},
+        "masks": masks,
     }
 
 
@@ -181,7 +175,6 @@ def columns(mask: str) -> tuple[str, ...]:
 def table_row(sample: Sample, image: str, mask: str, damage: str) -> tuple[str, ...]:
     """Return a sample as one row of ``samples.csv``; paths of what is not written are empty."""
     patch = sample.patch
-    damaged = 0.0 if sample.damage is None else float(sample.damage.mean())
     return (
         sample.split,
         str(sample.row),
@@ -195,7 +188,7 @@ def table_row(sample: Sample, image: str, mask: str, damage: str) -> tuple[str, 
         str(int(patch.augmentation.flip)),
         f"{patch.augmentation.angle_deg:.3f}",
         f"{hole_ratio(sample.valid):.6f}",
-        f"{damaged:.6f}",
+        f"{sample.damage.mean():.6f}",
         sample.picture.rights,
         sample.picture.attribution,
     )

@@ -1,7 +1,7 @@
 """WebDataset: tar files whose members share a key up to the first dot of their name.
 
 The convention is that of the webdataset package's documentation ("The WebDataset Format"). A sample
-is ``train-00000012.image.png``, ``….valid.png``, ``….damage.png`` if the dataset stores damage, and
+is ``train-00000012.image.png``, ``….valid.png``, ``….damage.png`` and
 ``….json`` with the row of the plan. Headers carry neither time nor owner, so the same dataset gives
 the same bytes.
 """
@@ -55,7 +55,6 @@ def _members(sample: Sample, image_format: str) -> Iterator[tuple[str, bytes]]:
     suffix, mask_bytes = ("npy", npy_bytes) if raw else ("png", mask_png)
     yield f"image.{'npy' if raw else image_format}", image_bytes(sample.image, image_format)
     yield f"valid.{suffix}", mask_bytes(sample.valid)
-    if sample.damage is not None:
-        yield f"damage.{suffix}", mask_bytes(sample.damage)
+    yield f"damage.{suffix}", mask_bytes(sample.damage)
     document = described(sample, masks(image_format))
     yield "json", json.dumps(document, ensure_ascii=False).encode()

@@ -19,7 +19,7 @@ from dunhuang_data.executors import run_jobs
 from dunhuang_data.export import folder, lama, mds, webdataset
 from dunhuang_data.export.files import put, stored
 from dunhuang_data.export.recipe import ExportRecipe
-from dunhuang_data.export.samples import Block, ExportJob, columns, stores_damage
+from dunhuang_data.export.samples import Block, ExportJob, columns
 from dunhuang_data.manifest import DatasetManifest, StoredFile, read_manifest
 from dunhuang_data.plan import PatchPlan, read_plan
 from dunhuang_data.reader import DatasetReader
@@ -48,27 +48,23 @@ class Source:
     Attributes
     ----------
     root : Path
+    recipe : ExportRecipe
     manifest : DatasetManifest
     plan : PatchPlan
     counts : dict of str to int
         Samples of the splits that are exported, none of them 0.
-    damage : bool
-        Whether the dataset stores damage.
     """
 
     root: Path
+    recipe: ExportRecipe
     manifest: DatasetManifest
     plan: PatchPlan
     counts: dict[Split, int]
-    damage: bool
 
-    def shard_size(self, recipe: ExportRecipe) -> int:
-        """Return the samples in a shard."""
-        return recipe.shard_size or self.manifest.recipe.shard_size
-
-    def shards(self, recipe: ExportRecipe) -> int:
-        """Return the number of shards, or of blocks of files, over all splits."""
-        return sum(-(-count // self.shard_size(recipe)) for count in self.counts.values())
+    @property
+    def shard_size(self) -> int:
+        """Return the samples in a shard, or in a block of files."""
+        return self.recipe.shard_size or self.manifest.recipe.shard_size
 
 
 def open_source(root: Path, recipe: ExportRecipe) -> Source:
@@ -95,14 +91,14 @@ def open_source(root: Path, recipe: ExportRecipe) -> Source:
     counts = {split: planned[split] for split in wanted if planned[split]}
     if not counts:
         raise DatasetError(f"{root} has no samples; there is nothing to export.")
-    readers = [DatasetReader(root, split) for split in counts]  # each sees that its files are there
-    return Source(root, manifest, plan, counts, stores_damage(readers[0]))
+    for split in counts:
+        DatasetReader(root, split)  # sees that its files are there
+    return Source(root, recipe, manifest, plan, counts)
 
 
 def export_dataset(
     source: Source,
     out: Path,
-    recipe: ExportRecipe,
     *,
     overwrite: bool = False,
     workers: int = 1,
@@ -113,10 +109,9 @@ def export_dataset(
     Parameters
     ----------
     source : Source
-        From `open_source`, with the same recipe.
+        From `open_source`; it holds the recipe.
     out : Path
         The folder; it appears when it is whole.
-    recipe : ExportRecipe
     overwrite : bool
         Replace an earlier export.
     workers : int
@@ -142,24 +137,24 @@ def export_dataset(
     """
     with new_folder(out, CONTENTS, overwrite, [source.root]) as growing:
         blocks = []
-        write = LAYOUTS[recipe.layout].write_block
-        for block in run_jobs(write, _jobs(source, growing, recipe), workers):
+        write = LAYOUTS[source.recipe.layout].write_block
+        for block in run_jobs(write, _jobs(source, growing), workers):
             blocks.append(block)
             progress(block.samples)
         blocks.sort(key=lambda block: (SPLITS.index(block.split), block.number))
         files = [file for block in blocks for file in block.files]
-        files += _beside(blocks, growing, source, recipe)
-        write_json(growing / MARKER, _document(source, recipe))
+        files += _beside(blocks, growing, source)
+        write_json(growing / MARKER, _document(source))
         files.append(stored(growing, MARKER))
         write_text(growing / SUMS, sums((file.path, file.sha256) for file in files))
         os.sync()  # there may be very many small files; one by one it would take longer than all
     return tuple(sorted(files, key=lambda file: file.path))
 
 
-def _jobs(source: Source, out: Path, recipe: ExportRecipe) -> Iterator[ExportJob]:
+def _jobs(source: Source, out: Path) -> Iterator[ExportJob]:
     """Cut the splits that are wanted into blocks, in the plan's order."""
     pictures = {picture.id: picture for picture in source.plan.pictures}
-    size = source.shard_size(recipe)
+    size = source.shard_size
     for split, number, patches in source.plan.in_shards(size):
         if split in source.counts:
             needed = dict.fromkeys(patch.picture_id for patch in patches)
@@ -167,7 +162,7 @@ def _jobs(source: Source, out: Path, recipe: ExportRecipe) -> Iterator[ExportJob
                 root=source.root.absolute(),
                 content_sha256=source.manifest.content_sha256,
                 out=out.absolute(),
-                recipe=recipe,
+                recipe=source.recipe,
                 split=split,
                 number=number,
                 first=number * size,
@@ -176,13 +171,12 @@ def _jobs(source: Source, out: Path, recipe: ExportRecipe) -> Iterator[ExportJob
             )
 
 
-def _beside(
-    blocks: list[Block], out: Path, source: Source, recipe: ExportRecipe
-) -> list[StoredFile]:
+def _beside(blocks: list[Block], out: Path, source: Source) -> list[StoredFile]:
     """Write what a layout has once for all its blocks."""
+    recipe = source.recipe
     if recipe.layout == "mds":
         size = source.manifest.plan_recipe.patch_size
-        return mds.write_indices(blocks, out, recipe, size, source.damage)
+        return mds.write_indices(blocks, out, recipe, size)
     if recipe.layout == "webdataset":
         return []
     named = columns("valid" if recipe.layout == "folder" else "hole")
@@ -190,18 +184,19 @@ def _beside(
     return [put(out, TABLE, table.encode())]
 
 
-def _document(source: Source, recipe: ExportRecipe) -> dict[str, Any]:
+def _document(source: Source) -> dict[str, Any]:
     """Return ``export.json``: what this is, what it is from, and what white means."""
+    recipe = source.recipe
     if recipe.layout == "lama":
         masks, lossless = lama.MASKS, "train" not in source.counts
     else:
-        named = folder.MASKS if recipe.layout == "folder" else webdataset.masks(recipe.image_format)
-        masks = {name: text for name, text in named.items() if name != "damage" or source.damage}
+        folders = recipe.layout == "folder"
+        masks = folder.MASKS if folders else webdataset.masks(recipe.image_format)
         lossless = recipe.image_format != "jpg"
     return {
         "format": FORMAT,
         "made_by": f"dunhuang-data {__version__}",
-        "recipe": {**asdict(recipe), "shard_size": source.shard_size(recipe)},
+        "recipe": {**asdict(recipe), "shard_size": source.shard_size},
         "samples": source.counts,
         "patch_size": source.manifest.plan_recipe.patch_size,
         "color": "sRGB, 8 bits",

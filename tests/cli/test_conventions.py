@@ -325,3 +325,19 @@ def test_progress_on_a_terminal_is_a_bar_and_leaves_stdout_alone(
     assert "reading pictures" in shown.decode()
     assert "16/16" in shown.decode()  # each is read, and patches are placed on each
     assert json.loads(done.stdout)["pictures"] == 8
+
+
+def test_workers_are_a_number_or_auto_and_sizes_have_units() -> None:
+    from dunhuang_cli.options import BytesType, WorkersType
+
+    assert [WorkersType().convert(one, None, None) for one in ("auto", "0", 0, "3", 2)] == [
+        0, 0, 0, 3, 2,
+    ]  # fmt: skip
+    for wrong in ("-1", "1.5", "many", True, ""):
+        with pytest.raises(click.BadParameter, match="neither auto nor a number of processes"):
+            WorkersType().convert(wrong, None, None)
+    sizes = {"800MB": 8 * 10**8, "4GiB": 2**32, "1.5 gb": 15 * 10**8, "12": 12, "2TB": 2 * 10**12}
+    assert {text: BytesType().convert(text, None, None) for text in sizes} == sizes
+    for wrong in ("4 apples", "-3GB", "GB", ""):
+        with pytest.raises(click.BadParameter, match="is no size; write 800MB or 4GiB"):
+            BytesType().convert(wrong, None, None)

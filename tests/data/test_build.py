@@ -5,9 +5,11 @@ import json
 import os
 import resource
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import h5py
 import numpy as np
@@ -16,13 +18,16 @@ import zarr
 
 from build_server import BuildServer
 from drawings import SIZE, TINY_PLAN, write_pictures
-from dunhuang_data.build import build_dataset
+from dunhuang_data.build import build_dataset, dataset_bytes, worker_bytes, workers_that_fit
 from dunhuang_data.errors import (
+    DataProblem,
+    DatasetError,
     EnvironmentProblem,
     MaskError,
     OutputError,
     OutputExistsError,
     PictureError,
+    UsageProblem,
 )
 from dunhuang_data.manifest import DatasetManifest, read_manifest
 from dunhuang_data.mask_bank import MaskBank, open_bank, write_bank
@@ -33,9 +38,10 @@ from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.render import ArrayPicture, render_patch
+from dunhuang_data.replay import PlannedPicture, open_planned
 from dunhuang_data.rng import raw_words, rng_for
 from dunhuang_data.shard_jobs import make_shard
-from dunhuang_data.types import SPLITS
+from dunhuang_data.types import SPLITS, Picture
 from dunhuang_data.verify import verify_dataset
 
 FORMATS = ("zarr", "hdf5")
@@ -430,3 +436,124 @@ def test_a_finished_dataset_named_like_a_building_is_left_alone(
         with pytest.raises(OutputExistsError, match="is in the way and is no interrupted build"):
             build_dataset(plan, bank, tmp_path / "x", recipe, overwrite=True)
     assert verify_dataset(tmp_path / "x.building") == []
+
+
+def test_the_order_of_the_jobs_changes_no_byte(
+    dataset: Path, plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backwards(function: Callable[[Any], Any], jobs: Iterable[Any], *_: Any) -> Iterator[Any]:
+        return map(function, reversed(list(jobs)))
+
+    monkeypatch.setattr("dunhuang_data.pouring.run_jobs", backwards)
+    build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
+    assert same_files(tmp_path / "out", dataset)
+
+
+def test_a_picture_is_opened_once_however_many_shards_it_lies_in(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def counting(picture: Picture, *rest: Any) -> PlannedPicture:
+        opened.append(picture.id)
+        return open_planned(picture, *rest)
+
+    monkeypatch.setattr("dunhuang_data.shard_jobs.open_planned", counting)
+    manifest = build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 4))
+    assert len(manifest.shards) > len(plan.pictures)
+    assert sorted(opened) == sorted(picture.id for picture in plan.pictures)
+    build_dataset(plan, bank, tmp_path / "again", BuildRecipe("zarr", 4))
+    assert len(opened) == 2 * len(plan.pictures)  # none is kept beyond a build
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_keep_going_makes_all_it_can_and_says_what_it_could_not(
+    plan: PatchPlan, bank: MaskBank, dataset: Path, tmp_path: Path, workers: int
+) -> None:
+    moved = shutil.copytree(plan.pictures_root, tmp_path / "pictures")
+    gone = next(picture for picture in plan.pictures if picture.split == "train")
+    (moved / gone.file).rename(tmp_path / "gone")
+    elsewhere = plan.moved(moved, None)
+    recipe, out = BuildRecipe("zarr", 7), tmp_path / "out"
+    with pytest.raises(DatasetError, match=r"of 8 shards could not be made; the others") as caught:
+        build_dataset(elsewhere, bank, out, recipe, keep_going=True, workers=workers)
+    assert f"shard 0 of train: The plan needs {moved / gone.file}, which is not" in str(
+        caught.value
+    )
+    assert not out.exists()
+    unmade = int(str(caught.value).split(" of ")[0])
+    whole = list((tmp_path / "out.building" / "state").iterdir())
+    assert 1 <= unmade < 8
+    assert len(whole) == 8 - unmade
+    (tmp_path / "gone").rename(moved / gone.file)
+    build_dataset(elsewhere, bank, out, recipe)
+    assert same_files(out, dataset)
+
+
+def test_resume_refuses_to_begin(plan: PatchPlan, bank: MaskBank, tmp_path: Path) -> None:
+    with pytest.raises(DataProblem, match="There is nothing to resume"):
+        build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7), resume=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_too_small_is_refused_before_anything_is_made(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = dataset_bytes(plan, BuildRecipe("zarr", 7))
+
+    def usage(_path: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=needed // 2)
+
+    monkeypatch.setattr("dunhuang_data.build.shutil.disk_usage", usage)
+    with pytest.raises(EnvironmentProblem, match=r"The dataset needs 0\.00 GB at .*Make room"):
+        build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fewer_workers_are_started_where_memory_is_short(plan: PatchPlan) -> None:
+    recipe = BuildRecipe("zarr", 7)
+    each = worker_bytes(plan, recipe)
+    assert workers_that_fit(plan, recipe, 8, None) == 8
+    assert workers_that_fit(plan, recipe, 8, 3 * each) == 3
+    assert workers_that_fit(plan, recipe, 2, 3 * each) == 2
+    assert workers_that_fit(plan, recipe, 0, None) == 1  # few samples: more do not pay
+    with pytest.raises(UsageProblem, match=r"--max-memory is .* MB; one worker takes about"):
+        workers_that_fit(plan, recipe, 1, each - 1)
+    # HDF5 is written from memory, so its shards count
+    assert worker_bytes(plan, BuildRecipe("hdf5", 7)) > each
+
+
+def test_the_size_is_known_beforehand(make_dataset: Callable[[str], Path], plan: PatchPlan) -> None:
+    made = read_manifest(make_dataset("zarr")).bytes()
+    expected = dataset_bytes(plan, BuildRecipe("zarr", 7))
+    assert made <= expected * 1.1
+    assert made >= expected * 0.95
+
+
+def test_documents_lie_in_the_dataset_and_are_summed(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    build_dataset(plan, bank, out, BuildRecipe("hdf5", 7), documents={"run.toml": "[build]\n"})
+    assert (out / "run.toml").read_text() == "[build]\n"
+    checked = subprocess.run(
+        ["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=out, capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked
+    named = {line.removesuffix(": OK") for line in checked.stdout.splitlines()}
+    there = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert named == there - {"SHA256SUMS"}
+
+
+def test_names_are_flushed_before_the_manifest_is_written(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+
+    def sync(folder: Path) -> None:
+        assert not (tmp_path / "out.building" / "dataset.json").exists()
+        synced.append(folder.relative_to(tmp_path / "out.building"))
+
+    monkeypatch.setattr("dunhuang_data.pouring.sync_folder", sync)
+    manifest = build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
+    assert set(synced) == {Path(file.path).parent for file in manifest.files()}

@@ -54,8 +54,12 @@ def test_every_column_of_both_tables_is_a_field(
     (reference,) = (one["references"] for one in described if "references" in one)
     assert reference["field"]["@id"] in fields
     kinds = {one["name"]: one["dataType"] for one in records["patches"]["field"]}
-    assert (kinds["center_y"], kinds["flip"]) == ("sc:Integer", "sc:Boolean")
-    assert (kinds["angle_deg"], kinds["split"]) == ("sc:Float", "sc:Text")
+    assert {kind: [name for name in kinds if kinds[name] == kind] for kind in kinds.values()} == {
+        "sc:Integer": ["index", "center_y", "center_x"],
+        "sc:Text": ["picture_id", "split"],
+        "sc:Boolean": ["flip"],
+        "sc:Float": ["angle_deg", "scale", "nearest_px"],
+    }
 
 
 def test_files_and_splits_are_those_that_are_there(

@@ -1,8 +1,10 @@
 """A dataset in other layouts: the same pixels, the polarity said, names that cannot be confused."""
 
 import csv
+import errno
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +13,26 @@ import cv2
 import numpy as np
 import pytest
 
-from dunhuang_data.errors import DatasetError, EnvironmentProblem, OutputExistsError, UsageProblem
+from dunhuang_data.errors import DatasetError, OutputError, OutputExistsError, UsageProblem
+from dunhuang_data.executors import run_jobs
 from dunhuang_data.export import ExportRecipe
 from dunhuang_data.export.coding import image_bytes, mask_png
 from dunhuang_data.export.folder import write_block
 from dunhuang_data.export.mds import _refuse_too_large
-from dunhuang_data.export.samples import ExportJob, stores_damage
+from dunhuang_data.export.samples import ExportJob
 from dunhuang_data.export.writing import export_dataset, open_source
 from dunhuang_data.plan import read_plan
 from dunhuang_data.reader import DatasetReader
-from dunhuang_data.types import SPLITS, Augmentation, PatchSpec, Picture, Samples, Split, UInt8Array
+from dunhuang_data.types import (
+    SPLITS,
+    Augmentation,
+    PatchSpec,
+    Picture,
+    Samples,
+    Split,
+    UInt8Array,
+    as_split,
+)
 from strange_dataset import PATCH, RIGHTS, strange_dataset
 
 
@@ -38,8 +50,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], Path
     return make
 
 
+@pytest.fixture(autouse=True)
+def few_rows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard is read in several goes."""
+    monkeypatch.setattr("dunhuang_data.export.samples.ROWS_AT_ONCE", 3)
+
+
 def export(root: Path, out: Path, recipe: ExportRecipe, workers: int = 1) -> Path:
-    export_dataset(open_source(root, recipe), out, recipe, workers=workers)
+    export_dataset(open_source(root, recipe), out, workers=workers)
     return out
 
 
@@ -95,16 +113,13 @@ def test_webdataset_holds_every_sample_under_one_key(
             assert len(members(tar)) <= 4 * 4  # samples of a shard, members of a sample
             found |= members(tar)
         samples = read(root, split)
-        stored = stores_damage(DatasetReader(root, split))
         planned = [patch for patch in patches if patch.split == split]
         assert len(samples.image) == len(planned)
         for row, patch in enumerate(planned):
             key = f"{split}-{row:08d}"
             assert np.array_equal(rgb(found[f"{key}.image.png"]), samples.image[row])
             assert np.array_equal(grey(found[f"{key}.valid.png"]) // 255, samples.valid[row])
-            if stored:
-                assert np.array_equal(grey(found[f"{key}.damage.png"]) // 255, samples.damage[row])
-            assert stored == (f"{key}.damage.png" in found)
+            assert np.array_equal(grey(found[f"{key}.damage.png"]) // 255, samples.damage[row])
             said = json.loads(found[f"{key}.json"])
             assert (said["picture_id"], said["index"]) == (patch.picture_id, patch.index)
             assert said["center_yx"] == list(patch.center_yx)
@@ -120,6 +135,7 @@ def test_tar_headers_say_neither_when_nor_who(
 ) -> None:
     out = export(made("zarr", True), tmp_path / "out", ExportRecipe(splits=("val",)))
     (path,) = out.glob("*.tar")
+    assert path.read_bytes()[257:265] == b"ustar\x0000"  # the form that POSIX fixed in 1988
     with tarfile.open(path) as tar:
         for one in tar:
             assert (one.mtime, one.uid, one.gid, one.uname, one.gname) == (0, 0, 0, "", "")
@@ -142,10 +158,13 @@ def test_the_folder_tree_keeps_images_and_masks_apart(
     made: Callable[[str, bool], Path], tmp_path: Path
 ) -> None:
     root = made("hdf5", True)
+    patches = list(read_plan(root / "plan").patches)
     out = export(root, tmp_path / "out", ExportRecipe("folder"))
     with (out / "samples.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
+    places = [(SPLITS.index(as_split(row["split"])), int(row["row"])) for row in rows]
     assert len(rows) == 24
+    assert places == sorted(places)
     for split in SPLITS:
         samples, here = read(root, split), [row for row in rows if row["split"] == split]
         for name in ("image", "valid", "damage"):
@@ -163,8 +182,13 @@ def test_the_folder_tree_keeps_images_and_masks_apart(
             assert np.array_equal(damaged, samples.damage[place])
             assert float(row["damage_ratio"]) == pytest.approx(damaged.mean(), abs=1e-6)
     assert {row["picture_id"] for row in rows} >= {"a/wall", "b/wall", "北壁/飞天 1", "007", "NA"}
-    (said,) = {row["attribution"] for row in rows if row["picture_id"] == "b/wall"}
-    assert said == 'A "B", C\nD'
+    for row, patch in zip(sorted(rows, key=lambda row: int(row["index"])), patches, strict=True):
+        turn = patch.augmentation
+        assert (row["picture_id"], row["split"]) == (patch.picture_id, patch.split)
+        assert (int(row["center_y"]), int(row["center_x"])) == patch.center_yx
+        assert (row["flip"] == "1", float(row["angle_deg"])) == (turn.flip, turn.angle_deg)
+        stated = RIGHTS.get(patch.picture_id, {"rights": "", "attribution": ""})
+        assert {name: row[name] for name in stated} == stated
     document = json.loads((out / "export.json").read_text())
     assert document["masks"]["valid"] == "white (255) = known pixel, black (0) = hole"
 
@@ -213,6 +237,8 @@ def test_an_mds_shard_is_as_its_reader_takes_it_apart(
     assert shard["column_names"] == ["damage", "image", "patch", "valid"]
     count, *ends = np.frombuffer(data[: 4 * 5], "<u4").tolist()
     assert (count, ends[-1]) == (3, len(data))
+    columns = json.loads(data[4 * 5 : ends[0]])
+    assert columns == {name: shard[name] for name in columns}
     for place in range(3):
         sample = data[ends[place] : ends[place + 1]]
         (patch_bytes,) = np.frombuffer(sample[:4], "<u4").tolist()
@@ -260,22 +286,36 @@ def test_shards_are_as_large_as_asked(made: Callable[[str, bool], Path], tmp_pat
     assert json.loads((out / "export.json").read_text())["recipe"]["shard_size"] == 7
 
 
-def test_where_no_damage_is_stored_none_is_written(
+def test_blocks_may_be_done_in_any_order(
     made: Callable[[str, bool], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("samples", "writing"):
-        monkeypatch.setattr(f"dunhuang_data.export.{module}.stores_damage", lambda reader: False)
+    from dunhuang_data.export import writing
+
     root = made("zarr", False)
-    tars = export(root, tmp_path / "w", ExportRecipe("webdataset", ("val",)))
-    found = members(tars / "val-000000.tar")
-    assert {name.partition(".")[2] for name in found} == {"image.png", "valid.png", "json"}
-    assert list(json.loads(found["val-00000000.json"])["masks"]) == ["valid"]
-    tree = export(root, tmp_path / "f", ExportRecipe("folder", ("val",)))
-    assert not (tree / "val" / "damage").exists()
-    assert list(json.loads((tree / "export.json").read_text())["masks"]) == ["valid"]
-    shards = export(root, tmp_path / "m", ExportRecipe("mds", ("val",)))
-    (shard,) = json.loads((shards / "val" / "index.json").read_text())["shards"]
-    assert shard["column_names"] == ["image", "patch", "valid"]
+    for layout in ("mds", "folder"):
+        recipe = ExportRecipe(layout)
+        alone = export(root, tmp_path / f"{layout}-forwards", recipe)
+        with monkeypatch.context() as patched:
+            patched.setattr(writing, "run_jobs", lambda *one: reversed(list(run_jobs(*one))))
+            again = export(root, tmp_path / f"{layout}-backwards", recipe)
+        assert contents(alone) == contents(again)
+
+
+def test_what_was_lost_is_said(made: Callable[[str, bool], Path], tmp_path: Path) -> None:
+    for image_format, lossless in (("png", True), ("jpg", False)):
+        recipe = ExportRecipe("webdataset", ("val",), image_format)
+        out = export(made("zarr", False), tmp_path / image_format, recipe)
+        assert json.loads((out / "export.json").read_text())["images_lossless"] is lossless
+
+
+def test_a_plan_of_another_dataset_is_noticed(
+    made: Callable[[str, bool], Path], dataset: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(made("zarr", False), tmp_path / "shards")
+    shutil.rmtree(root / "plan")
+    shutil.copytree(dataset / "plan", root / "plan")
+    with pytest.raises(DatasetError, match="has 15 samples in train, and its plan 24 patches"):
+        open_source(root, ExportRecipe())
 
 
 def test_what_makes_no_sense_is_refused(made: Callable[[str, bool], Path], tmp_path: Path) -> None:
@@ -289,11 +329,19 @@ def test_what_makes_no_sense_is_refused(made: Callable[[str, bool], Path], tmp_p
         open_source(tmp_path, ExportRecipe())
 
 
+def test_a_shard_that_is_gone_is_said_before_anything_is_written(
+    made: Callable[[str, bool], Path], tmp_path: Path
+) -> None:
+    root = shutil.copytree(made("hdf5", False), tmp_path / "shards")
+    (root / "test" / "00001.h5").unlink()
+    with pytest.raises(DatasetError, match=r"00001\.h5 is missing"):
+        open_source(root, ExportRecipe())
+    open_source(root, ExportRecipe(splits=("train",)))
+
+
 def test_nothing_is_left_when_a_shard_cannot_be_read(
     made: Callable[[str, bool], Path], tmp_path: Path
 ) -> None:
-    import shutil
-
     root = shutil.copytree(made("zarr", True), tmp_path / "shards")
     path = root / "train" / "image" / "c.2.0.0.0"
     data = bytearray(path.read_bytes())
@@ -301,7 +349,7 @@ def test_nothing_is_left_when_a_shard_cannot_be_read(
     path.write_bytes(data)
     recipe = ExportRecipe("folder")
     with pytest.raises(DatasetError, match="dunhuang-data verify"):
-        export_dataset(open_source(root, recipe), tmp_path / "out", recipe)
+        export_dataset(open_source(root, recipe), tmp_path / "out")
     assert [one.name for one in tmp_path.iterdir()] == ["shards"]
 
 
@@ -340,21 +388,41 @@ def test_an_export_is_replaced_only_by_an_export(
     source = open_source(made("zarr", True), recipe)
     out = export(source.root, tmp_path / "out", recipe)
     with pytest.raises(OutputExistsError, match="Give --overwrite"):
-        export_dataset(source, out, recipe)
-    tars = ExportRecipe("webdataset", ("val",))
-    export_dataset(source, out, tars, overwrite=True)  # also of another layout
+        export_dataset(source, out)
+    other = open_source(source.root, ExportRecipe("webdataset", ("val",)))
+    export_dataset(other, out, overwrite=True)  # also of another layout
     assert sorted(contents(out)) == ["SHA256SUMS", "export.json", "val-000000.tar"]
     (out / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"also holds mine\.txt"):
-        export_dataset(source, out, tars, overwrite=True)
+        export_dataset(other, out, overwrite=True)
 
 
-def test_a_picture_named_like_a_file_of_another_ends_with_a_sentence(tmp_path: Path) -> None:
-    from dunhuang_data.export.files import put
+@pytest.mark.parametrize("layout", ["webdataset", "folder"])
+def test_a_full_disk_leaves_nothing_and_names_the_folder_asked_for(
+    made: Callable[[str, bool], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    layout: str,
+) -> None:
+    recipe = ExportRecipe(layout, ("val",))
+    source = open_source(made("zarr", False), recipe)
 
-    put(tmp_path, "a/00000000.png", b"x")
-    with pytest.raises(EnvironmentProblem, match="is a file, not a folder"):
-        put(tmp_path, "a/00000000.png/00000001.png", b"y")
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(f"dunhuang_data.export.{layout}.mask_png", full)
+    with pytest.raises(OutputError, match=f"Could not write {tmp_path}/out: No space left"):
+        export_dataset(source, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_named_like_a_file_of_another_ends_with_a_sentence(
+    made: Callable[[str, bool], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = iter(["a", "a/00000000.png", "c"])
+    monkeypatch.setattr("dunhuang_data.export.folder._safe", lambda _name: next(names))
+    with pytest.raises(OutputError, match=f"Could not write {tmp_path}/out: File exists"):
+        export(made("zarr", False), tmp_path / "out", ExportRecipe("folder", ("val",)))
 
 
 def test_png_keeps_pixels_and_their_order() -> None:

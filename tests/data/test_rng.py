@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from dunhuang_data import rng
 from dunhuang_data.errors import UsageProblem
 from dunhuang_data.rng import draw_below, draw_unit, permutation, raw_words, rng_for
 
@@ -46,3 +47,26 @@ def test_a_permutation_holds_everything_once() -> None:
 def test_a_seed_out_of_range_is_a_sentence(seed: int) -> None:
     with pytest.raises(UsageProblem, match=r"The seed is .*; expected a whole number from 0"):
         rng_for(seed, "mask")
+
+
+class Words:
+    """A generator whose words are given."""
+
+    def __init__(self, words: list[int]) -> None:
+        self.bit_generator, self.words = self, np.array(words, dtype=np.uint64)
+
+    def random_raw(self, count: int) -> np.ndarray:
+        return self.words[:count]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 64, 65, 1000])
+def test_a_permutation_is_the_stable_argsort_of_its_words(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rng, "BLOCK", 32)
+    words = raw_words(rng_for(4, "order", count), count)
+    alike = words & np.uint64(0xF000000000000003)  # 16 groups that only their low bits order
+    for given in (words, alike, words >> np.uint64(60), words & np.uint64(0xF)):
+        found = permutation(Words(given.tolist()), count)  # type: ignore[arg-type]
+        assert found.dtype == np.int64
+        assert found.tolist() == np.argsort(given, kind="stable").tolist()

@@ -1,6 +1,5 @@
-"""Batches: a pure function of seed and step, every sample once an epoch."""
+"""Batches: what the network is given, and what is refused."""
 
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -8,34 +7,19 @@ import pytest
 import torch
 
 from dunhuang_data.errors import DatasetError
+from dunhuang_data.polarity import pack
+from dunhuang_data.rng import raw_words, rng_for
 from dunhuang_trainer.config import ModelConfig
-from dunhuang_trainer.data import open_split, ordered_batches, to_batch, training_batches
+from dunhuang_trainer.data import (
+    Loader,
+    finished,
+    open_split,
+    ordered_batches,
+    to_batch,
+)
+from dunhuang_trainer.data.batches import unpack_bits
 
 CONFIG = ModelConfig(width=4, levels=3)
-
-
-def fingerprints(batches: object) -> list[list[int]]:
-    return [
-        [int(image.astype(np.int64).sum()) for image in samples.image]
-        for samples in batches  # type: ignore[attr-defined]
-    ]
-
-
-def test_an_epoch_holds_every_sample_once(dataset: Path) -> None:
-    reader = open_split(dataset, "train", CONFIG)
-    assert len(reader) == 24
-    everything = sorted(chain(*fingerprints(ordered_batches(reader, 5))))
-    for epoch in range(2):
-        batches = training_batches(reader, 6, 0, 4 * epoch, 4 * epoch + 4)
-        assert sorted(chain(*fingerprints(batches))) == everything
-
-
-def test_epochs_and_seeds_differ_and_a_later_start_changes_nothing(dataset: Path) -> None:
-    reader = open_split(dataset, "train", CONFIG)
-    ten = fingerprints(training_batches(reader, 6, 0, 0, 10))
-    assert ten[:4] != ten[4:8]
-    assert fingerprints(training_batches(reader, 6, 1, 0, 10)) != ten
-    assert fingerprints(training_batches(reader, 6, 0, 7, 10)) == ten[7:]
 
 
 def test_a_batch_is_float_in_zero_to_one_with_planes(dataset: Path) -> None:
@@ -47,6 +31,28 @@ def test_a_batch_is_float_in_zero_to_one_with_planes(dataset: Path) -> None:
     assert batch.valid[0, 0].tolist() == samples.valid[0].tolist()
 
 
+def test_a_loaded_batch_is_what_the_samples_are_value_and_layout(dataset: Path) -> None:
+    reader = open_split(dataset, "train", CONFIG)
+    plain = to_batch(next(ordered_batches(reader, 5)), torch.device("cpu"))
+    with Loader(reader, 5, shuffle=False, workers=0) as loader:
+        loaded = finished(next(iter(loader)))
+    for name in ("target", "valid", "damage"):
+        one, other = getattr(plain, name), getattr(loaded, name)
+        assert torch.equal(one, other)
+        assert one.stride() == other.stride(), name  # another layout may sum in another order
+    assert 0 < loaded.valid.mean() < 1
+    assert loaded.target.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("width", [8, 13, 32])
+def test_bits_unpack_as_they_were_packed(width: int) -> None:
+    words = raw_words(rng_for(0, "test"), 2 * 5 * width)
+    plane = (words & np.uint64(1)).astype(np.uint8).reshape(2, 5, width)
+    unpacked = unpack_bits(torch.from_numpy(pack(plane)), width)
+    assert unpacked.dtype == torch.uint8
+    assert np.array_equal(unpacked.numpy(), plane)
+
+
 def test_patches_that_do_not_fit_the_network_are_a_sentence(dataset: Path) -> None:
     sentence = r"a network of 8 levels takes multiples of 256 px\. Use --levels 5 or fewer"
     with pytest.raises(DatasetError, match=rf"patches of 32 px; {sentence}"):
@@ -56,4 +62,6 @@ def test_patches_that_do_not_fit_the_network_are_a_sentence(dataset: Path) -> No
 def test_a_batch_larger_than_the_split_is_a_sentence(dataset: Path) -> None:
     reader = open_split(dataset, "test", CONFIG)
     with pytest.raises(DatasetError, match="has 6 samples in test, fewer than one batch of 7"):
-        next(training_batches(reader, 7, 0, 0, 1))
+        Loader(reader, 7)
+    with pytest.raises(DatasetError, match="fewer than one batch of 2 for each of 4 ranks"):
+        Loader(reader, 2, world_size=4)

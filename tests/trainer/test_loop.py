@@ -66,8 +66,12 @@ def test_a_run_writes_what_it_says(dataset: Path, tmp_path: Path) -> None:
     assert loop.validate(model, validation, 4, CPU) == pytest.approx(best["val_hole_mse"])
 
 
+DRAWN: dict[str, Any] = {"masks": "per-epoch", "flip": 0.5, "quarter_turns": True}
+
+
 def test_resuming_gives_the_losses_of_the_unbroken_run(dataset: Path, tmp_path: Path) -> None:
-    whole = run(dataset, tmp_path / "whole", config(9, validate_every=3))
+    settings = config(9, validate_every=3, **DRAWN)
+    whole = run(dataset, tmp_path / "whole", settings)
     broken: list[float] = []
 
     def stop(row: dict[str, Any]) -> None:
@@ -77,7 +81,7 @@ def test_resuming_gives_the_losses_of_the_unbroken_run(dataset: Path, tmp_path: 
                 raise KeyboardInterrupt
 
     out = tmp_path / "broken"
-    start_run(dataset, out, SMALL, config(9, validate_every=3))
+    start_run(dataset, out, SMALL, settings)
     with pytest.raises(KeyboardInterrupt):
         train(out, CPU, stop)
     assert load_state(out / "last.state.pt")["step"] == 3
@@ -93,6 +97,24 @@ def test_resuming_gives_the_losses_of_the_unbroken_run(dataset: Path, tmp_path: 
     assert (tmp_path / "whole.safetensors").read_bytes() == (
         tmp_path / "broken.safetensors"
     ).read_bytes()
+
+
+def test_what_is_drawn_per_epoch_matters_and_who_reads_does_not(
+    dataset: Path, tmp_path: Path
+) -> None:
+    cases: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "two workers": {"workers": 2},
+        "masks": {"masks": "per-epoch"},
+        "flip": {"flip": 1.0},
+        "turns": {"quarter_turns": True},
+    }
+    losses = {
+        name: run(dataset, tmp_path / name, config(1, validate_every=1, **settings))
+        for name, settings in cases.items()
+    }
+    assert losses.pop("two workers") == losses["plain"]
+    assert len({tuple(one) for one in losses.values()}) == 4
 
 
 def test_a_finished_run_resumes_to_nothing(dataset: Path, tmp_path: Path) -> None:

@@ -8,6 +8,20 @@ PRETRAIN_LEARNING_RATE = 2e-4
 FINETUNE_LEARNING_RATE = 5e-5
 
 
+MASKS = ("fixed", "per-epoch")
+
+
+def check_masks(masks: str) -> None:
+    """Refuse what is no way to pair samples with masks.
+
+    Raises
+    ------
+    UsageProblem
+    """
+    if masks not in MASKS:
+        raise UsageProblem(f"--masks is {masks!r}; expected one of {', '.join(MASKS)}.")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """The shape of the U-Net.
@@ -52,7 +66,15 @@ class TrainConfig:
     validate_every : int
         Steps between validations and checkpoints.
     seed : int
-        Of initialisation and of the order of samples.
+        Of initialisation, of the order of samples, and of what is drawn in every epoch.
+    masks : {"fixed", "per-epoch"}
+        Whether a sample keeps its mask, or gets another of the split's in every epoch.
+    flip : float
+        The probability that a sample is mirrored left to right when it is used.
+    quarter_turns : bool
+        Whether a sample is turned by 0, 90, 180 or 270 degrees when it is used.
+    workers : int, optional
+        Threads that read; None = as many as pay here. It changes no result.
     """
 
     steps: int
@@ -60,8 +82,17 @@ class TrainConfig:
     learning_rate: float = PRETRAIN_LEARNING_RATE
     validate_every: int = 500
     seed: int = 0
+    masks: str = "fixed"
+    flip: float = 0.0
+    quarter_turns: bool = False
+    workers: int | None = None
 
     def __post_init__(self) -> None:
+        check_masks(self.masks)
+        if not 0 <= self.flip <= 1:
+            raise UsageProblem(f"--flip is {self.flip:g}; expected a probability from 0 to 1.")
+        if self.workers is not None and self.workers < 0:
+            raise UsageProblem(f"--workers is {self.workers}; expected auto, 0 or more.")
         if self.batch_size < 2:
             raise UsageProblem(
                 f"--batch is {self.batch_size}; batch norm needs at least 2 samples a step."

@@ -24,13 +24,7 @@ from dunhuang_trainer.checkpoint import (
     save_weights,
 )
 from dunhuang_trainer.config import ModelConfig, TrainConfig
-from dunhuang_trainer.data import (
-    DatasetReader,
-    open_split,
-    ordered_batches,
-    to_batch,
-    training_batches,
-)
+from dunhuang_trainer.data import DatasetReader, Loader, finished, open_split
 from dunhuang_trainer.losses import mse_loss
 from dunhuang_trainer.model import PartialConvUNet
 
@@ -71,9 +65,22 @@ def check_batch(dataset: Path, model_config: ModelConfig, config: TrainConfig) -
     DatasetError
     """
     reader = open_split(dataset, "train", model_config)
-    if len(reader) < config.batch_size:
-        next(training_batches(reader, config.batch_size, config.seed, 0, 1))  # says what is wrong
+    training_loader(reader, config, torch.device("cpu"))  # says what is wrong
     return reader
+
+
+def training_loader(reader: DatasetReader, config: TrainConfig, device: torch.device) -> Loader:
+    """Return the loader of a run. The batch of a step is a pure function of (config, step)."""
+    return Loader(
+        reader,
+        config.batch_size,
+        seed=config.seed,
+        masks=config.masks,
+        flip=config.flip,
+        quarter_turns=config.quarter_turns,
+        workers=config.workers,
+        device=device,
+    )
 
 
 def start_run(
@@ -191,48 +198,52 @@ def _train(
     row: dict[str, float] = log[-1] if log else {}
     losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
 
-    batches = training_batches(
-        training, config.batch_size, config.seed, int(state["step"]), config.steps
-    )
+    done = int(state["step"])
     model.train()
-    for step, samples in enumerate(batches, start=int(state["step"]) + 1):
-        batch = to_batch(samples, device)
-        predicted = model(batch.target * batch.valid, batch.valid)
-        parts = mse_loss(predicted, batch.target, batch.valid, batch.damage)
-        loss = float(parts.total.detach())
-        if not isfinite(loss):
-            raise _not_finite(out, step, f"the loss is {loss}", log)
-        optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses, holes, images = losses + loss, holes + float(parts.hole), images + len(predicted)
-        report({"step": step, "loss": loss})
+    with training_loader(training, config, device) as loader:
+        loader.seek(done)
+        for step, stored in enumerate(loader.take(config.steps - done), start=done + 1):
+            batch = finished(stored)
+            predicted = model(batch.target * batch.valid, batch.valid)
+            parts = mse_loss(predicted, batch.target, batch.valid, batch.damage)
+            loss = float(parts.total.detach())
+            if not isfinite(loss):
+                raise _not_finite(out, step, f"the loss is {loss}", log)
+            optimizer.zero_grad(set_to_none=True)
+            parts.total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses, holes, images = (
+                losses + loss,
+                holes + float(parts.hole),
+                images + len(predicted),
+            )
+            report({"step": step, "loss": loss})
 
-        if step % config.validate_every == 0 or step == config.steps:
-            seconds, count = time.perf_counter() - since, images / config.batch_size
-            score = validate(model, validation, config.batch_size, device)
-            if not all_finite(model.state_dict()) or (len(validation) and not isfinite(score)):
-                raise _not_finite(out, step, "the weights are no longer finite", log)
-            row = {
-                "step": step,
-                "loss": losses / count,
-                "hole_mse": 255**2 * holes / count,
-                "val_hole_mse": score,
-                "learning_rate": config.learning_rate,
-                "images_per_second": images / seconds,
-            }
-            log.append(row)
-            scores = {key: value for key, value in row.items() if key.startswith("val_")}
-            info = replace(info, step=step, scores=scores)
-            if row["val_hole_mse"] < best:  # never true of NaN: no validation split
-                best = row["val_hole_mse"]
-                save_weights(out / "best.safetensors", model, info)
-            save_weights(out / "last.safetensors", model, info)
-            save_state(out / "last.state.pt", _state(model, optimizer, step, best, log))
-            write_logs(out, log)
-            report(row)
-            model.train()
-            losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
+            if step % config.validate_every == 0 or step == config.steps:
+                seconds, count = time.perf_counter() - since, images / config.batch_size
+                score = validate(model, validation, config.batch_size, device, config.workers)
+                if not all_finite(model.state_dict()) or (len(validation) and not isfinite(score)):
+                    raise _not_finite(out, step, "the weights are no longer finite", log)
+                row = {
+                    "step": step,
+                    "loss": losses / count,
+                    "hole_mse": 255**2 * holes / count,
+                    "val_hole_mse": score,
+                    "learning_rate": config.learning_rate,
+                    "images_per_second": images / seconds,
+                }
+                log.append(row)
+                scores = {key: value for key, value in row.items() if key.startswith("val_")}
+                info = replace(info, step=step, scores=scores)
+                if row["val_hole_mse"] < best:  # never true of NaN: no validation split
+                    best = row["val_hole_mse"]
+                    save_weights(out / "best.safetensors", model, info)
+                save_weights(out / "last.safetensors", model, info)
+                save_state(out / "last.state.pt", _state(model, optimizer, step, best, log))
+                write_logs(out, log)
+                report(row)
+                model.train()
+                losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
     return row
 
 
@@ -262,17 +273,23 @@ def _state(
 
 @torch.no_grad()
 def validate(
-    model: PartialConvUNet, reader: DatasetReader, batch_size: int, device: torch.device
+    model: PartialConvUNet,
+    reader: DatasetReader,
+    batch_size: int,
+    device: torch.device,
+    workers: int | None = None,
 ) -> float:
     """Return the mean squared error in the holes of a split, on 0 … 255; NaN if it is empty."""
     model.eval()
     squared = pixels = 0.0
-    for samples in ordered_batches(reader, batch_size):
-        batch = to_batch(samples, device)
-        predicted = model(batch.target * batch.valid, batch.valid).clamp(0, 1)
-        counted = (1 - batch.valid) * (1 - batch.damage)
-        squared += float(((predicted - batch.target).square() * counted).sum(dtype=torch.float64))
-        pixels += 3 * float(counted.sum(dtype=torch.float64))
+    loader = Loader(reader, batch_size, shuffle=False, tail="keep", workers=workers, device=device)
+    with loader:
+        for batch in map(finished, loader):
+            predicted = model(batch.target * batch.valid, batch.valid).clamp(0, 1)
+            counted = (1 - batch.valid) * (1 - batch.damage)
+            error = (predicted - batch.target).square() * counted
+            squared += float(error.sum(dtype=torch.float64))
+            pixels += 3 * float(counted.sum(dtype=torch.float64))
     return 255**2 * squared / pixels if pixels else float("nan")
 
 

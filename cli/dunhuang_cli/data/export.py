@@ -2,16 +2,36 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, out_option, write_run_toml, writes_output
+from dunhuang_cli.options import FILE, out_option, workers_option, write_run_toml, writes_output
 from dunhuang_data.export import IMAGE_FORMATS, LAYOUTS, ExportRecipe
 
 if TYPE_CHECKING:
     from dunhuang_data.types import Split
+
+
+class SplitsType(click.ParamType["tuple[Split, ...]"]):
+    """Names of splits, with commas between them."""
+
+    name = "SPLIT[,SPLIT]"
+    separator = ","
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[Split, ...]":
+        """Return the splits, each once."""
+        if isinstance(value, tuple):
+            return value
+        names = dict.fromkeys(name.strip() for name in str(value).split(","))
+        if not set(names) <= {"train", "val", "test"}:
+            self.fail(
+                f"{value!r} names no splits; write train, val, test or some of them", param, ctx
+            )
+        return cast("tuple[Split, ...]", tuple(names))
 
 
 @click.command()
@@ -23,9 +43,8 @@ if TYPE_CHECKING:
 @click.option(
     "--split",
     "splits",
-    type=click.Choice(["train", "val", "test"]),
-    multiple=True,
-    help="Only this split; may be given again. Without it, all that have samples.",
+    type=SplitsType(),
+    help="Only these, such as val,test. Without it, all that have samples.",
 )
 @click.option(
     "--image-format",
@@ -40,12 +59,7 @@ if TYPE_CHECKING:
     default=0,
     help="Samples in a shard of webdataset or mds; 0 = as in SHARDS.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=0,
-    help="Processes; 0 = one per core for 1,000 samples or more, else one.",
-)
+@workers_option("one per core for 1,000 samples or more, else one")
 @writes_output
 @click.pass_context
 def export(
@@ -53,7 +67,7 @@ def export(
     shards: Path,
     out: Path,
     layout: str,
-    splits: tuple[str, ...],
+    splits: "tuple[Split, ...] | None",
     image_format: str,
     shard_size: int,
     workers: int,
@@ -76,8 +90,7 @@ def export(
     from dunhuang_data.refusals import refuse_existing
 
     refuse_existing(out, CONTENTS, overwrite, [shards])
-    wanted = cast("tuple[Split, ...]", tuple(dict.fromkeys(splits)))
-    recipe = ExportRecipe(layout, wanted, image_format, shard_size)
+    recipe = ExportRecipe(layout, splits or (), image_format, shard_size)
     source = open_source(shards, recipe)
     count = sum(source.counts.values())
     document: dict[str, object] = {
@@ -92,7 +105,7 @@ def export(
         many = (os.cpu_count() or 1) if count >= 1000 else 1
         with console.progress(count, "exporting") as progress:
             files = export_dataset(
-                source, out, recipe,
+                source, out,
                 overwrite=overwrite, workers=workers or many, progress=progress,
             )  # fmt: skip
         write_run_toml(ctx, out)

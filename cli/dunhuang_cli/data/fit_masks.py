@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, ShapeType, config_option, json_option, seed_option
+from dunhuang_cli.options import (
+    FILE,
+    ShapeType,
+    config_option,
+    json_option,
+    seed_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
     default=160,
     help="Settings of walks that are tried, at most.",
 )
-@click.option("--workers", type=click.IntRange(0), default=0, help="Processes; 0 = if it pays.")
+@workers_option("if it pays")
 @seed_option
 @json_option
 @config_option

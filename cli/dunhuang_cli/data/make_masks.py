@@ -13,7 +13,7 @@ import click
 from dunhuang_cli import console
 from dunhuang_cli.data.mask_options import mask_options, recipe_of
 from dunhuang_cli.data.sheets import refuse_sheet, sheet_option, write_sheet
-from dunhuang_cli.options import FILE, out_option, write_run_toml, writes_output
+from dunhuang_cli.options import FILE, out_option, workers_option, write_run_toml, writes_output
 from dunhuang_data.mask_recipe import FRAME_SHOWS, MaskRecipe
 
 if TYPE_CHECKING:
@@ -32,12 +32,7 @@ LOOKED_AT, LOOKED_AT_S = 100, 5.0  # masks, or seconds, that are measured before
 @click.option(
     "--png", is_flag=True, help="Also write each mask as OUT/png/NNNNN.png, white = known."
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=0,
-    help="Processes; 0 = one per core if the first masks show that it pays.",
-)
+@workers_option("one per core if the first masks show that it pays")
 @click.option(
     "--resume",
     is_flag=True,

@@ -13,6 +13,7 @@ from dunhuang_cli.options import (
     SharesType,
     out_option,
     seed_option,
+    workers_option,
     write_run_toml,
     writes_output,
 )
@@ -85,12 +86,7 @@ OVERLAY_PX = 1200  # longer side of an overlay
     help="Exit with 3 if less than this share of some picture is covered.",
 )
 @click.option("--keep-going", is_flag=True, help="Leave out pictures that cannot be used.")
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=0,
-    help="Processes; 0 = one per core for 50 pictures or more, else one.",
-)
+@workers_option("one per core for 50 pictures or more, else one")
 @reading_options
 @seed_option
 @writes_output

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, config_option, json_option, overwrite_option
+from dunhuang_cli.options import FILE, config_option, json_option, overwrite_option, workers_option
 
 if TYPE_CHECKING:
     from dunhuang_data.mask_stats import By, MaskSet, MaskSource, Report
@@ -61,12 +61,7 @@ MOST_ROWS = 30  # of a table on a terminal
 @click.option("--csv", type=FILE, help="Also write a table with one row for each mask (CSV).")
 @click.option("--html", type=FILE, help="Also write all of it as one page that needs no network.")
 @click.option("--figure", type=FILE, help="Also plot the statistics (PNG).")
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=0,
-    help="Processes; 0 = one per core for 2,000 masks or more, else one.",
-)
+@workers_option("one per core for 2,000 masks or more, else one")
 @overwrite_option
 @json_option
 @config_option

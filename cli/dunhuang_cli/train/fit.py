@@ -19,6 +19,7 @@ from dunhuang_cli.options import (
 )
 from dunhuang_trainer.config import (
     FINETUNE_LEARNING_RATE,
+    MASKS,
     PRETRAIN_LEARNING_RATE,
     ModelConfig,
     TrainConfig,
@@ -27,6 +28,26 @@ from dunhuang_trainer.config import (
 
 MODEL = ModelConfig()  # the defaults
 EPOCHS = 15  # the seed project's pretraining
+
+
+class WorkersType(click.ParamType[int | str]):
+    """``auto`` or a number of threads."""
+
+    name = "auto|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Return the number, or ``auto``."""
+        if value == "auto":
+            return "auto"
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if number < 0:
+            self.fail(f"{value!r} is neither auto nor a number of threads, 0 or more", param, ctx)
+        return number
 
 
 @click.command()
@@ -57,6 +78,29 @@ EPOCHS = 15  # the seed project's pretraining
     type=click.IntRange(1),
     help="Steps between validations and checkpoints.  [default: ten times a run]",
 )
+@click.option(
+    "--masks",
+    type=click.Choice(MASKS),
+    default="fixed",
+    help="per-epoch: every sample gets another mask of its split in every epoch.",
+)
+@click.option(
+    "--flip",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Probability that a sample is mirrored left to right, besides what the plan turned.",
+)
+@click.option(
+    "--quarter-turns/--no-quarter-turns",
+    default=False,
+    help="Turn every sample by 0, 90, 180 or 270 degrees.",
+)
+@click.option(
+    "--workers",
+    type=WorkersType(),
+    default="auto",
+    help="Threads that read; 0 = the training loop itself. It changes no result.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, where it stopped.")
 @device_option
 @seed_option
@@ -74,6 +118,10 @@ def fit(
     lr: float | None,
     init_from: Path | None,
     validate_every: int | None,
+    masks: str,
+    flip: float,
+    quarter_turns: bool,
+    workers: int | str,
     resume: bool,
     device: str,
     seed: int,
@@ -115,7 +163,11 @@ def fit(
         total = steps if steps is not None else steps_for_epochs(epochs, count, batch)
         rate = FINETUNE_LEARNING_RATE if init_from else PRETRAIN_LEARNING_RATE
         every = validate_every if validate_every is not None else max(1, total // 10)
-        config = TrainConfig(total, batch, lr if lr is not None else rate, every, seed)
+        threads = workers if isinstance(workers, int) else None
+        config = TrainConfig(
+            total, batch, lr if lr is not None else rate, every, seed, masks, flip, quarter_turns,
+            threads,
+        )  # fmt: skip
         loop.check_batch(dataset, model_config, config)
     if dry_run:
         count = PartialConvUNet(model_config).parameter_count()

@@ -1,0 +1,22 @@
+"""From a dataset to batches: the only package that opens datasets."""
+
+from dunhuang_data.reader import DatasetReader
+from dunhuang_trainer.data.batches import Batch, StoredBatch, finished, to_batch
+from dunhuang_trainer.data.datasets import PatchDataset, ShardStream
+from dunhuang_trainer.data.loader import Loader
+from dunhuang_trainer.data.order import Order
+from dunhuang_trainer.data.stored import open_split, ordered_batches
+
+__all__ = [
+    "Batch",
+    "DatasetReader",
+    "Loader",
+    "Order",
+    "PatchDataset",
+    "ShardStream",
+    "StoredBatch",
+    "finished",
+    "open_split",
+    "ordered_batches",
+    "to_batch",
+]
