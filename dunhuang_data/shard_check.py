@@ -277,9 +277,10 @@ def _batches(job: ShardCheck, tables: dict[str, ShardTable] | None) -> Iterator[
 
 
 def _library(job: ShardCheck) -> LibraryRows:
-    paths = {job.place.number: job.shard.files[0].path}
+    place, paths = job.place, {job.place.number: job.shard.files[0].path}
+    codec = "none" if job.by_library else place.codec  # what our own decoder has looked at
     return LibraryRows(
-        job.root, job.format, job.place.split, paths, job.place.shard_size, job.place.patch_size
+        job.root, job.format, place.split, paths, place.shard_size, place.patch_size, codec
     )
 
 

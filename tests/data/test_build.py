@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -280,3 +281,53 @@ def test_a_forged_manifest_is_found(
     forge(document)
     (copy / "dataset.json").write_text(json.dumps(document))
     assert any(sentence in problem for problem in verify_dataset(copy))
+
+
+def test_a_plan_of_other_places_is_found_though_every_hash_was_forged(
+    dataset: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    table, marker = copy / "plan/patches.csv", copy / "plan/plan.json"
+    lines = table.read_text().splitlines(keepends=True)
+    number = next(n for n, line in enumerate(lines) if ",val," in line)
+    lines[number] = lines[number].replace(",val,0,", ",val,1,")
+    table.write_text("".join(lines))
+    plan = json.loads(marker.read_text())
+    plan["sha256"]["patches.csv"] = hashlib.sha256(table.read_bytes()).hexdigest()
+    plan["recipe"]["seed"] = 99
+    marker.write_text(json.dumps(plan))
+    forge_hashes(copy)
+    assert verify_dataset(copy) == [
+        "dataset.json: plan_recipe is not that of plan/plan.json.",
+        "shard 0 of val: its arrays or its rows of the plan are not those that were written.",
+    ]
+
+
+def test_a_virtual_dataset_over_other_shards_is_found(
+    make_dataset: Callable[[str], Path], tmp_path: Path
+) -> None:
+    copy = shutil.copytree(make_dataset("hdf5"), tmp_path / "copy")
+    data = (copy / "dataset.h5").read_bytes()
+    assert data.count(b"train/00001.h5") == 3
+    (copy / "dataset.h5").write_bytes(data.replace(b"train/00001.h5", b"train/00000.h5"))
+    forge_hashes(copy)
+    problems = verify_dataset(copy)
+    assert problems != []
+    assert all(problem.startswith("dataset.h5: ") for problem in problems)
+
+
+def test_full_reads_as_others_do(tmp_path: Path) -> None:
+    """Our reader does not ask zarr.json how images are coded; zarr-python does."""
+    golden = Path(__file__).parents[1] / "golden/v3-zarr-lossless"
+    copy = shutil.copytree(golden, tmp_path / "copy")
+    path = copy / "train/image/zarr.json"
+    text = path.read_text()
+    levels = re.search(r'"levels": (\d+)', text)
+    assert levels is not None
+    path.write_text(text.replace(levels[0], '"levels": 1'))
+    forge_hashes(copy)
+    assert len(verify_dataset(copy)) == 1  # that zarr.json says so
+    problems = verify_dataset(copy, depth="full")
+    assert problems[1] == (
+        "shard 0 of train, rows 0, 1, 2, 3, image: the container's own library reads other values."
+    )
