@@ -56,10 +56,10 @@ def encode(codec: str, name: str, row: UInt8Array) -> bytes:
         return row.tobytes()
     if codec == "gzip":
         return _gzip_member(row)
-    from numcodecs import zstd
+    import zstandard
 
     content = predict(row) if name == "image" else np.ascontiguousarray(row)
-    return bytes(zstd.compress(content, ZSTD_LEVEL))
+    return zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(content.data)
 
 
 def decode_into(codec: str, name: str, data: bytes | memoryview, out: UInt8Array) -> None:
@@ -91,11 +91,9 @@ def decode_into(codec: str, name: str, data: bytes | memoryview, out: UInt8Array
     elif codec == "gzip":
         _inflate_into(data, out, _GZIP)
     elif name == "image":
-        residuals = _kept_residuals(out.nbytes)
-        _unzstd_into(data, residuals)
-        restore_into(residuals, out)
+        restore_into(np.frombuffer(_unzstd(data, out.nbytes), dtype=np.uint8), out)
     else:
-        _unzstd_into(data, out)
+        out.reshape(-1)[:] = np.frombuffer(_unzstd(data, out.nbytes), dtype=np.uint8)
 
 
 def encode_deflate(row: UInt8Array) -> bytes:
@@ -151,17 +149,20 @@ def _inflate_into(data: bytes | memoryview, out: UInt8Array, wbits: int) -> None
     out.reshape(-1)[:] = np.frombuffer(content, dtype=np.uint8)
 
 
-def _unzstd_into(data: bytes | memoryview, out: UInt8Array) -> None:
-    from numcodecs import zstd
-
+def _unzstd(data: bytes | memoryview, size: int) -> bytes:
     claimed = _zstd_content_bytes(data)
-    if claimed != out.nbytes:
+    if claimed != size:
         found = "an unknown number of" if claimed is None else f"{claimed}"
-        raise ValueError(f"the chunk claims {found} bytes where {out.nbytes} were expected")
+        raise ValueError(f"the chunk claims {found} bytes where {size} were expected")
+    import zstandard
+
+    if not hasattr(_kept, "unpacker"):  # one a thread: to make one costs as much as a mask
+        _kept.unpacker = zstandard.ZstdDecompressor()
     try:
-        zstd.decompress(data, out)
-    except (RuntimeError, ValueError) as error:
+        content: bytes = _kept.unpacker.decompress(data, allow_extra_data=False)
+    except zstandard.ZstdError as error:
         raise ValueError(f"the chunk does not decode as a zstd frame: {error}") from None
+    return content
 
 
 def _zstd_content_bytes(data: bytes | memoryview) -> int | None:
@@ -178,11 +179,3 @@ def _zstd_content_bytes(data: bytes | memoryview) -> int | None:
     if not field or len(field) != length:
         return None
     return int.from_bytes(field, "little") + (256 if length == 2 else 0)
-
-
-def _kept_residuals(size: int) -> UInt8Array:
-    """Return an array of this thread's: fresh memory costs more than what is done in it."""
-    kept: UInt8Array | None = getattr(_kept, "residuals", None)
-    if kept is None or kept.size != size:
-        kept = _kept.residuals = np.empty(size, dtype=np.uint8)
-    return kept

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dunhuang_data.types import UInt8Array
 
-LEVELS = 3
+LEVELS = 2
 
 _HALF = np.uint8(128)
 _kept = threading.local()
@@ -76,11 +76,11 @@ def predict(image: UInt8Array, levels: int = LEVELS) -> UInt8Array:
 
 
 def restore_into(differences: UInt8Array, out: UInt8Array, levels: int = LEVELS) -> None:
-    """Undo `predict`. The differences are used up: their array holds something else afterwards.
+    """Undo `predict`.
 
     Parameters
     ----------
-    differences : (3 * H * W,) uint8, C-contiguous and writeable
+    differences : (3 * H * W,) uint8, C-contiguous
     out : (H, W, 3) uint8
     levels : int
         That they were made with.
@@ -92,7 +92,7 @@ def restore_into(differences: UInt8Array, out: UInt8Array, levels: int = LEVELS)
     for level in reversed(range(levels)):
         (rows, columns), even, picture = steps[level], kept.even[level], kept.pictures[level]
         means = _column_means(coarse, kept.scratch)[:, :, : columns.shape[2]]
-        np.add(columns, means, out=columns)
+        columns = np.add(columns, means, out=_part(kept.scratch[1], columns.shape))
         _interleave(coarse, columns, even, kept.scratch)
         means = _row_means(even, kept.scratch)[:, : rows.shape[1]]
         np.add(rows, means, out=picture[:, 1::2])

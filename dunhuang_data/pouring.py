@@ -178,7 +178,7 @@ def _stored_file(root: Path, path: str) -> StoredFile:
 def libraries() -> dict[str, str]:
     """Return the versions of what pixels and files depend on."""
     found = {"python": platform.python_version()}
-    for name in ("numpy", "opencv-python-headless", "pyvips", "pyvips-binary", "h5py", "numcodecs"):
+    for name in ("numpy", "opencv-python-headless", "pyvips", "pyvips-binary", "h5py", "zstandard"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:  # another distribution brings the module
