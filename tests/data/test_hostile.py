@@ -94,6 +94,7 @@ FORGERIES = {
     "half a character in a path": other_file("plan/\ud800"),
     "a path that is a number": put("other_files", 0, "path", value=7),
     "more samples than anyone has": put("samples", "train", value=HUGE),
+    "fewer samples than there are": put("samples", "test", value=2),
     "negative samples": put("samples", "train", value=-9),
     "samples that are no whole number": put("samples", "train", value=9.0),
     "samples that are true": put("samples", "test", value=True),
