@@ -5,9 +5,11 @@ chunk is one positioned read: no library handle, no lock, no position that threa
 processes could share.
 """
 
+import errno
 import math
 import mmap
 import os
+import stat
 from typing import Any
 
 import google_crc32c
@@ -17,6 +19,10 @@ from numpy.typing import NDArray
 from dunhuang_data.codecs import decode_deflate_into, decode_into
 from dunhuang_data.shards import CHECKSUM_BYTES
 from dunhuang_data.types import UInt8Array
+
+# What one byte can decode to at most: 258 bytes take two bits of DEFLATE; a block of zstd that
+# repeats one byte 2^17 times takes four.
+MOST_EXPANSION = {"gzip": 1032, "deflate": 1032, "lossless": 2**15}
 
 
 class OpenFile:
@@ -37,9 +43,14 @@ class OpenFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self._open = False
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # not to wait for whoever writes, should it be a pipe; to a file that says nothing
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        self.descriptor = os.open(path, flags)
         self._open = True
-        self.size = os.fstat(self.descriptor).st_size
+        status = os.fstat(self.descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "this is no file", path)
+        self.size = status.st_size
 
     def __del__(self) -> None:
         if self._open:
@@ -53,8 +64,9 @@ class OpenFile:
         ValueError
             If they are not all there.
         """
-        data = os.pread(self.descriptor, length, offset) if 0 <= offset <= self.size else b""
-        if len(data) != length:
+        there = 0 <= offset <= self.size - length  # or memory would be set aside for a claim
+        data = os.pread(self.descriptor, length, offset) if there else b""
+        if not there or len(data) != length:
             raise ValueError(f"{self.path} ends too soon")
         return data
 
@@ -108,8 +120,11 @@ class ShardTable:
         tail = CHECKSUM_BYTES if self.checksums is None else 0
         inside = (self.offsets >= 0) & (self.lengths > 0)
         inside &= self.offsets <= self.file.size - tail - np.minimum(self.lengths, self.file.size)
-        whole = (self.lengths == self._length) | (self.codec != "none")
-        if len(self.offsets) != samples or not (inside & whole).all():
+        if self.codec == "none":
+            inside &= self.lengths == self._length
+        else:  # so that no memory is set aside for more than there can be
+            inside &= self.lengths >= self._length // MOST_EXPANSION[self.codec]
+        if len(self.offsets) != samples or not inside.all():
             raise ValueError(f"{self.file.path}: its table of chunks is not that of its samples")
 
     def read(self, row: int, target: UInt8Array) -> None:

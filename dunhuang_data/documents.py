@@ -32,6 +32,7 @@ def parsed(path: Path, what: str, remedy: str, kind: type[DataProblem]) -> Itera
         TypeError,
         UsageProblem,
         ValueError,
+        csv.Error,
     ) as error:
         found = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise kind(f"{path} cannot be read as {what}: {found}. {remedy}") from error
@@ -57,13 +58,25 @@ def read_document(
     if not path.is_file():
         raise kind(f"{path.parent} is not {what}: there is no {path.name} in it. {remedy}")
     with parsed(path, what, remedy, kind):
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(
+            path.read_text(encoding="utf-8"), object_pairs_hook=_without_repetition
+        )
         found = document["format"]
     readable = [expected] if isinstance(expected, dict) else list(expected)
     if found not in readable:
         known = " or ".join(map(str, readable))
         raise kind(f"{path} has the format {found}; this version reads {known}. {remedy}")
     return dict(document)
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that stands twice: one program takes the first, another the last."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands there twice")
+    return found
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -207,6 +207,8 @@ def _table(file: OpenFile, name: str, place: ShardPlace, index: bytes) -> ShardT
     if _checksum(index[:-CHECKSUM_BYTES]) != index[-CHECKSUM_BYTES:]:
         raise ValueError(f"{file.path}: its index fails its checksum")
     entries = np.frombuffer(index[:-CHECKSUM_BYTES], dtype="<u8").reshape(-1, 2)
+    if (entries[place.samples :] != ABSENT).any():
+        raise ValueError(f"{file.path} holds more than {place.samples} samples")
     found = entries[: place.samples].astype(np.int64)
     table = ShardTable(file, name, place.codec, shape, found[:, 0], found[:, 1] - CHECKSUM_BYTES)
     table.check(place.samples)

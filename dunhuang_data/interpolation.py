@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dunhuang_data.types import UInt8Array
 
-LEVELS = 2
+LEVELS = 2  # of format version 3: chunks do not say it, so another number is another version
 
 _HALF = np.uint8(128)
 _kept = threading.local()

@@ -4,14 +4,16 @@ That is HDF5 of format versions 1 and 2, and a codec that is not ours. It is als
 the reader is tested against.
 """
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dunhuang_data.shards import Stored
+from dunhuang_data.shards import Stored, schema
 
 
 class LibraryRows:
@@ -24,16 +26,36 @@ class LibraryRows:
     root : Path
     format : {"zarr", "hdf5"}
     split : str
-    paths : sequence of str
-        Of HDF5: the file of each shard, below the root.
+    paths : sequence of str, or mapping of int to str
+        Of HDF5: the file of each shard, by its number, below the root.
     shard_size : int
+    patch_size : int
+    codec : str
+        ``"gzip"`` accepts HDF5 arrays that are compressed: chunks that our own decoder knows to be
+        of the right size. Otherwise none is.
+
+    Notes
+    -----
+    What the library is given to open may be hostile. So it is asked for an array's shape, type and
+    chunks before it reads, and an HDF5 file may not lead to other files. Filters that could decode
+    to any size are not accepted in HDF5; of a Zarr codec that is not ours the library must take
+    care itself.
     """
 
     def __init__(
-        self, root: Path, format: str, split: str, paths: Sequence[str], shard_size: int
+        self,
+        root: Path,
+        format: str,
+        split: str,
+        paths: Sequence[str] | Mapping[int, str],
+        shard_size: int,
+        patch_size: int,
+        codec: str = "none",
     ) -> None:
         self._root, self._format, self._split = root, format, split
         self._paths, self._shard_size = paths, shard_size
+        self._codec = codec
+        self._shapes = {array.name: array.row_shape for array in schema(patch_size)}
         self._opened: dict[tuple[int, int], Any] = {}
 
     def read(self, rows: Sequence[int], out: Stored) -> None:
@@ -41,34 +63,85 @@ class LibraryRows:
 
         Raises
         ------
-        OSError, ValueError, KeyError, RuntimeError
-            Whatever the library has to say.
+        ValueError
+            With whatever the library has to say.
         """
         for place, row in enumerate(rows):
-            number, row_in_shard = divmod(row, self._shard_size)
-            group, at = self._group(number), row_in_shard if self._format == "hdf5" else row
-            for name, values in out.items():
-                found = np.asarray(group[name][at])
-                if found.shape != values.shape[1:] or found.dtype != np.uint8:
-                    raise ValueError(f"{name} has the shape {found.shape} of {found.dtype}")
-                values[place] = found
+            arrays, at = self._arrays(row)
+            with _explained():
+                for name, values in out.items():
+                    values[place] = np.asarray(arrays[name][at])
+
+    def check(self, row: int) -> None:
+        """Open what holds a row, and see that its arrays are such as the format has them.
+
+        Raises
+        ------
+        ValueError
+        """
+        self._arrays(row)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_opened": {}}
 
-    def _group(self, number: int) -> Any:
-        key = os.getpid(), number if self._format == "hdf5" else 0
+    def _arrays(self, row: int) -> tuple[dict[str, Any], int]:
+        """Return the arrays that hold a row, and the row's number in them."""
+        number, row_in_shard = divmod(row, self._shard_size)
+        hdf5 = self._format == "hdf5"
+        key = os.getpid(), number if hdf5 else 0
         if key not in self._opened:
-            if self._format == "hdf5":
-                import h5py
+            with _explained():
+                self._opened[key] = self._opened_hdf5(number) if hdf5 else self._opened_zarr()
+        return self._opened[key], row_in_shard if hdf5 else row
 
-                self._opened[key] = h5py.File(self._root / self._paths[number], "r")
-            else:
-                import zarr
+    def _opened_hdf5(self, number: int) -> dict[str, Any]:
+        import h5py
 
-                from dunhuang_data import zarr_codec
+        file = h5py.File(self._root / self._paths[number], "r")
+        harmless = {h5py.h5z.FILTER_FLETCHER32}
+        if self._codec == "gzip":
+            harmless.add(h5py.h5z.FILTER_DEFLATE)
+        found = {}
+        for name, shape in self._shapes.items():
+            dataset = file[name] if type(file.get(name, getlink=True)) is h5py.HardLink else None
+            if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+                raise ValueError(f"{file.filename} has no array {name} of its own")
+            filters = dataset.id.get_create_plist()
+            codes = {filters.get_filter(one)[0] for one in range(filters.get_nfilters())}
+            _check_array(name, dataset, shape)
+            if dataset.chunks != (1, *shape) or codes - harmless:
+                raise ValueError(f"{name} has chunks of {dataset.chunks} and the filters {codes}")
+            found[name] = dataset
+        return found
 
-                zarr_codec.register()  # a checkout that is not installed has no entry points
-                root = zarr.open_group(store=str(self._root), mode="r")
-                self._opened[key] = root[self._split]
-        return self._opened[key]
+    def _opened_zarr(self) -> dict[str, Any]:
+        import zarr
+
+        from dunhuang_data.zarr_codec import register
+
+        register()  # a checkout that is not installed has no entry points
+        group = zarr.open_group(store=str(self._root), mode="r", path=self._split)
+        found = {}
+        for name, shape in self._shapes.items():
+            array = group[name]
+            if not isinstance(array, zarr.Array):
+                raise ValueError(f"{self._split}/{name} is no array")
+            _check_array(name, array, shape)
+            if math.prod(array.chunks) > math.prod(shape):
+                raise ValueError(f"{name} has chunks of {array.chunks}; one sample is {shape}")
+            found[name] = array
+        return found
+
+
+def _check_array(name: str, array: Any, row_shape: tuple[int, ...]) -> None:
+    if array.shape[1:] != row_shape or array.dtype != np.uint8:
+        raise ValueError(f"{name} has the shape {array.shape} of {array.dtype}")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Make one kind of error of all kinds: a library that reads what nobody checked has many."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error

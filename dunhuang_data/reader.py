@@ -75,6 +75,7 @@ class DatasetReader:
                 split,
                 [shard.files[0].path for shard in self._shards],
                 recipe.shard_size,
+                self.patch_size,
             )
             if recipe.codec == OTHER_CODEC or (recipe.format == "hdf5" and self._version < 3)
             else None
@@ -242,8 +243,12 @@ class DatasetReader:
 
     def _open_first(self, rows: list[int]) -> None:
         """Look at a shard before memory is set aside for what the manifest claims to be in it."""
-        if rows and self._library is None:
-            with self._explained(rows):
+        if not rows:
+            return
+        with self._explained(rows):
+            if self._library is not None:
+                self._library.check(rows[0])
+            else:
                 self._shard(rows[0] // self.manifest.recipe.shard_size, ("image",))
 
     def _by_shard(self, rows: list[int]) -> dict[int, tuple[list[int], list[int]]]:
@@ -323,14 +328,15 @@ class DatasetReader:
             for file in shard.files:
                 try:
                     status = os.lstat(f"{root}/{file.path}")
-                    size = status.st_size
+                    size, kind = status.st_size, stat.S_IFMT(status.st_mode)
                 except OSError:
-                    size = -1
-                if size != file.bytes:
-                    if size >= 0 and stat.S_ISLNK(status.st_mode):
+                    size, kind = -1, 0
+                if size != file.bytes or kind != stat.S_IFREG:
+                    if kind == stat.S_IFLNK:
                         links.append(file.path)
                         break
-                    found = "is missing" if size < 0 else f"has {size:,} bytes"
+                    found = f"has {size:,} bytes" if kind == stat.S_IFREG else "is no file"
+                    found = found if kind else "is missing"
                     raise DatasetError(
                         f"{root}/{file.path} {found}; dataset.json says {file.bytes:,} bytes. The "
                         "file was changed after it was written: build the dataset again."

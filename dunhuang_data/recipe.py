@@ -61,6 +61,7 @@ class ReadingRecipe:
         )
 
 
+MOST_PATCH = 2**15  # px; far more than anyone trains on, and 3 GB a sample
 METHODS = ("max-distance", "poisson", "grid", "random")
 SMALL = ("fail", "skip", "pad", "upscale")
 BORDERS = ("drop", "clip", "reflect", "torus")
@@ -126,7 +127,10 @@ class PlanRecipe:
     reading: ReadingRecipe = field(default_factory=ReadingRecipe)
 
     def __post_init__(self) -> None:
-        refuse_unless(self.patch_size >= 1, f"--size is {self.patch_size}; at least 1 px.")
+        refuse_unless(
+            1 <= self.patch_size <= MOST_PATCH,
+            f"--size is {self.patch_size}; expected 1 to {MOST_PATCH:,} px.",
+        )
         refuse_unless(self.per_picture >= 1, f"--per-picture is {self.per_picture}; at least 1.")
         refuse_unless(self.total >= 0, f"--total is {self.total}; at least 1, or 0 for none.")
         refuse_unless(self.variants >= 1, f"--variants is {self.variants}; at least 1.")

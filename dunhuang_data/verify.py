@@ -1,14 +1,27 @@
 """Check plans and datasets against their hashes, byte for byte and row for row."""
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
-from dunhuang_data.atomic import Progress, no_progress
-from dunhuang_data.errors import DatasetError, DunhuangError
-from dunhuang_data.manifest import DatasetManifest, Shard, dataset_sha256, read_manifest
+from dunhuang_data.errors import DunhuangError
+from dunhuang_data.executors import run_jobs
+from dunhuang_data.manifest import (
+    CROISSANT,
+    MARKER,
+    SUMS,
+    DatasetManifest,
+    dataset_sha256,
+    read_manifest,
+)
 from dunhuang_data.pictures import sha256_of_file
-from dunhuang_data.plan import MARKER, TABLES, PatchPlan, patch_row, read_plan
-from dunhuang_data.reader import DatasetReader
-from dunhuang_data.shards import content_sha256, stored_arrays
+from dunhuang_data.plan import MARKER as PLAN_MARKER
+from dunhuang_data.plan import TABLES, PatchPlan, patch_row, read_plan
+from dunhuang_data.pouring import Poured, no_progress
+from dunhuang_data.schema_check import virtual_problems, zarr_problems
+from dunhuang_data.shard_check import DEPTHS, ShardCheck, check_shard, file_problems
+from dunhuang_data.shards import ShardPlace
+from dunhuang_data.sums import sums
 
 
 def verify_plan(root: Path) -> PatchPlan:
@@ -29,74 +42,114 @@ def verify_plan(root: Path) -> PatchPlan:
     return plan
 
 
-def verify_dataset(root: Path, progress: Progress = no_progress) -> list[str]:
-    """Check every file's hash, then every shard's content against plan and manifest.
+def verify_dataset(
+    root: Path, progress: Poured = no_progress, depth: str = "default", workers: int = 1
+) -> list[str]:
+    """Check that a dataset is what was written, and what the format asks for.
 
     Parameters
     ----------
     root : Path
     progress : callable
-        Called with the samples of each shard.
+        Called with the samples and bytes of each shard.
+    depth : {"quick", "default", "full"}
+        ``"quick"`` reads no samples: manifest, sums, the sizes of all files, the hashes of all but
+        the shards, and which shard each file says it is. ``"default"`` reads everything: every
+        file's hash, every sample's content against the plan, the schema, bits behind the last
+        pixel, images that are 0 throughout. ``"full"`` also reads every sample through zarr-python
+        or h5py and compares.
+    workers : int
+        Processes that check shards.
 
     Returns
     -------
     list of str
-        One sentence per problem, naming file or shard; empty if the dataset is sound.
+        One sentence per problem, naming file, or shard, row and array; empty if it is sound.
 
     Raises
     ------
     DatasetError
         If there is no manifest to check against.
     """
+    if depth not in DEPTHS:
+        raise ValueError(f"depth is {depth!r}; one of {', '.join(DEPTHS)}")
+    root = root.absolute()
     manifest = read_manifest(root)
-    problems = _altered_files(root, manifest)
-    if problems:
-        return problems
-    try:
-        plan = read_plan(root / "plan")
-    except DunhuangError as error:
-        return [str(error)]
-    problems += [*_incomplete(manifest, plan), *_split_leaks(plan)]
-    shards = {(shard.split, shard.number): shard for shard in manifest.shards}
-    readers = {split: DatasetReader(root, split) for split in {split for split, _ in shards}}
-    for split, number, patches in plan.in_shards(manifest.recipe.shard_size):
-        shard = shards.get((split, number))
-        if shard is not None:
-            rows = [patch_row(patch) for patch in patches]
-            first = number * manifest.recipe.shard_size
-            problems += _content_problem(readers[split], shard, first, rows)
-            progress(shard.samples)
+    others = [one for file in manifest.other_files for one in file_problems(root, file)]
+    problems = [*_sums_problems(root, manifest), *others, *_incomplete(manifest)]
+    plan, unfit = None, []
+    if not others:  # or no library reads them
+        problems += _metadata_problems(root, manifest)
+        try:
+            plan = read_plan(root / "plan")
+            problems += _recipe_problems(manifest, plan)
+            unfit = _count_problems(manifest, plan)
+            problems += unfit
+            if depth != "quick":
+                problems += _split_leaks(plan)
+        except DunhuangError as error:
+            problems.append(str(error))
+            plan = None
+    with_rows = plan if depth != "quick" and not unfit else None
+    for checked in run_jobs(check_shard, _jobs(root, manifest, with_rows, depth), workers):
+        problems += checked.problems
+        progress(checked.samples, checked.bytes)
     return problems
 
 
-def _altered_files(root: Path, manifest: DatasetManifest) -> list[str]:
-    problems = []
-    for file in manifest.files():
-        path = root / file.path
-        if not path.is_file():
-            problems.append(f"{file.path} is missing.")
-        elif sha256_of_file(path) != file.sha256:
-            problems.append(
-                f"{file.path} is not the file that was written ({path.stat().st_size:,} bytes, "
-                f"{file.bytes:,} expected; the SHA-256 differs)."
-            )
-    return problems
+def _sums_problems(root: Path, manifest: DatasetManifest) -> list[str]:
+    """Compare ``SHA256SUMS`` with the manifest, and the manifest with its own line there."""
+    if manifest.version < 3:
+        return []
+    path = root / SUMS
+    if path.is_symlink() or not path.is_file():
+        return [f"{SUMS} is missing."]
+    listed = [(file.path, file.sha256) for file in manifest.files()]
+    expected = sums([*listed, (MARKER, sha256_of_file(root / MARKER))])
+    found = path.read_bytes()
+    if found == expected.encode("utf-8"):
+        return []
+    wanted, there = expected.encode("utf-8").split(b"\n"), found.split(b"\n")
+    number = next(
+        (n for n, (one, other) in enumerate(zip(wanted, there, strict=False)) if one != other),
+        min(len(wanted), len(there)) - 1,
+    )
+    if wanted[number].endswith(f"  {MARKER}".encode()):
+        return [f"{MARKER} is not the file whose SHA-256 {SUMS} gives: one of the two was altered."]
+    return [f"{SUMS}, line {number + 1}, is not what {MARKER} says: one of the two was altered."]
 
 
-def _incomplete(manifest: DatasetManifest, plan: PatchPlan) -> list[str]:
+def _incomplete(manifest: DatasetManifest) -> list[str]:
     problems = []
-    for split, count in plan.count_by_split().items():
-        if manifest.samples(split) != count:
-            problems.append(f"{split} has {manifest.samples(split)} samples, the plan {count}.")
     if dataset_sha256(manifest.shards) != manifest.content_sha256:
-        problems.append("dataset.json: content_sha256 is not that of its shards.")
+        problems.append(f"{MARKER}: content_sha256 is not that of its shards.")
     listed = {file.path for file in manifest.other_files}
-    problems += [
-        f"dataset.json does not list plan/{name}."
-        for name in (*TABLES, MARKER)
-        if f"plan/{name}" not in listed
-    ]
+    needed = [f"plan/{name}" for name in (*TABLES, PLAN_MARKER)]
+    if manifest.version >= 3:
+        needed.append(CROISSANT)
+        needed.append("zarr.json" if manifest.recipe.format == "zarr" else "dataset.h5")
+    problems += [f"{MARKER} does not list {path}." for path in needed if path not in listed]
     return problems
+
+
+def _metadata_problems(root: Path, manifest: DatasetManifest) -> list[str]:
+    if manifest.recipe.format == "zarr":
+        return zarr_problems(root, manifest)
+    return virtual_problems(root, manifest) if manifest.version >= 3 else []
+
+
+def _count_problems(manifest: DatasetManifest, plan: PatchPlan) -> list[str]:
+    return [
+        f"{split} has {manifest.samples(split)} samples, the plan {count}."
+        for split, count in plan.count_by_split().items()
+        if manifest.samples(split) != count
+    ]
+
+
+def _recipe_problems(manifest: DatasetManifest, plan: PatchPlan) -> list[str]:
+    if plan.recipe == manifest.plan_recipe:
+        return []
+    return [f"{MARKER}: plan_recipe is not that of plan/{PLAN_MARKER}."]
 
 
 def _split_leaks(plan: PatchPlan) -> list[str]:
@@ -110,15 +163,26 @@ def _split_leaks(plan: PatchPlan) -> list[str]:
     ]
 
 
-def _content_problem(
-    reader: DatasetReader, shard: Shard, first: int, rows: list[list[str]]
-) -> list[str]:
-    name = f"shard {shard.number} of {shard.split}"
-    version = reader.manifest.version
-    try:
-        samples = reader.read(range(first, first + shard.samples))
-    except DatasetError as error:
-        return [f"{name}: {error}"]
-    if content_sha256(stored_arrays(samples), rows, version) != shard.content_sha256:
-        return [f"{name}: its arrays or its rows of the plan are not those that were written."]
-    return []
+def _jobs(
+    root: Path, manifest: DatasetManifest, plan: PatchPlan | None, depth: str
+) -> Iterator[ShardCheck]:
+    """Yield the check of every shard, with its rows of the plan where the plan is to be had."""
+    recipe, totals = manifest.recipe, manifest.totals()
+    shards = {(shard.split, shard.number): shard for shard in manifest.shards}
+    with_rows = (
+        (shards.pop((split, number)), tuple(tuple(patch_row(patch)) for patch in patches))
+        for split, number, patches in (plan.in_shards(recipe.shard_size) if plan else ())
+    )
+    for shard, rows in chain(with_rows, ((shard, None) for shard in manifest.shards)):
+        if rows is None and (shard.split, shard.number) not in shards:
+            continue
+        place = ShardPlace(
+            shard.split,
+            shard.number,
+            shard.samples,
+            totals[shard.split],
+            manifest.plan_recipe.patch_size,
+            recipe.shard_size,
+            recipe.codec,
+        )
+        yield ShardCheck(root, recipe.format, manifest.version, place, shard, rows, depth)

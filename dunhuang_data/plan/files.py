@@ -146,7 +146,7 @@ def _patches(path: Path, picture_ids: set[str], counts: dict[Split, int]) -> Ite
         path.open(encoding="utf-8", newline="") as stream,
     ):
         rows = csv.reader(stream)
-        columns = tuple(next(rows))
+        columns = tuple(next(rows, ()))
         if columns != PATCH_COLUMNS:
             raise ValueError(f"its columns are {','.join(columns)}")
         for index, row in enumerate(rows):

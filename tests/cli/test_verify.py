@@ -1,6 +1,7 @@
 """``verify`` as it is typed: plans, datasets, and what their splits share."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,39 @@ def test_the_pictures_may_have_moved(
     outcome = invoke("dunhuang-data", "verify", root, *moved)
     assert outcome.code == 2
     assert "give both" in outcome.err
+
+
+@pytest.mark.parametrize("format", ["zarr", "hdf5"])
+def test_how_deep_a_dataset_is_checked(
+    invoke: Invoke, make_dataset: Callable[[str], Path], tmp_path: Path, format: str
+) -> None:
+    root = shutil.copytree(make_dataset(format), tmp_path / "shards")
+    outcome = invoke("dunhuang-data", "verify", root, "--quick")
+    assert outcome.out == f"{root}: 48 samples, sound as far as --quick looks\n"
+    outcome = invoke("dunhuang-data", "verify", root, "--workers", 2, "--json")
+    assert json.loads(outcome.out) == {
+        "dataset": str(root),
+        "depth": "default",
+        "sound": True,
+        "problems": [],
+    }
+    shard = next(path for path in sorted((root / "val").rglob("*")) if "0" in path.name)
+    data = bytearray(shard.read_bytes())
+    data[len(data) * 2 // 3] ^= 1
+    shard.write_bytes(data)
+    assert invoke("dunhuang-data", "verify", root, "--quick").code == 0  # it reads no samples
+    for option in ((), ("--full",), ("--workers", 2)):
+        outcome = invoke("dunhuang-data", "verify", root, *option)
+        assert outcome.code == 3
+        assert f"  - {shard.relative_to(root)} is not the file" in outcome.err
+        assert "It is part of shard 0 of val" in outcome.err
+
+
+def test_full_looks_for_leaks_too(invoke: Invoke, dataset: Path) -> None:
+    outcome = invoke("dunhuang-data", "verify", "--full", dataset, "--json")
+    document = json.loads(outcome.out)
+    assert (document["depth"], document["sound"]) == ("full", True)
+    assert document["compared"].startswith("8 pictures")
+    outcome = invoke("dunhuang-data", "verify", "--full", "--quick", dataset)
+    assert outcome.code == 2
+    assert "--quick reads no samples; leave out --full" in outcome.err

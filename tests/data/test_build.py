@@ -5,10 +5,7 @@ import json
 import os
 import resource
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +17,7 @@ import numpy as np
 import pytest
 import zarr
 
+from build_server import BuildServer
 from drawings import SIZE, TINY_PLAN, write_pictures
 from dunhuang_data.build import build_dataset, dataset_bytes, worker_bytes, workers_that_fit
 from dunhuang_data.errors import (
@@ -36,12 +34,13 @@ from dunhuang_data.manifest import DatasetManifest, read_manifest
 from dunhuang_data.mask_bank import MaskBank, open_bank, write_bank
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import read_picture
-from dunhuang_data.plan import PatchPlan, make_plan, read_plan
+from dunhuang_data.plan import PatchPlan, make_plan
 from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.render import ArrayPicture, render_patch
 from dunhuang_data.replay import PlannedPicture, open_planned
+from dunhuang_data.rng import raw_words, rng_for
 from dunhuang_data.shard_jobs import make_shard
 from dunhuang_data.types import SPLITS, Picture
 from dunhuang_data.verify import verify_dataset
@@ -177,36 +176,67 @@ def test_an_interrupted_build_continues(
     assert same_files(out, make_dataset(format))
 
 
+KILLS = {("zarr", 1): 17, ("hdf5", 1): 17, ("zarr", 2): 8, ("hdf5", 2): 8}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[BuildServer]:
+    with BuildServer() as started:
+        yield started
+
+
+def check_nothing_half_done(building: Path, whole: Path) -> None:
+    """See that every final name in an unfinished build is that of a whole file."""
+    for path in building.rglob("*") if building.exists() else ():
+        name = path.relative_to(building)
+        hidden = any(part.startswith(".") and ".partial-" in part for part in name.parts)
+        if hidden or path.is_dir():
+            continue
+        if name.parts[0] in ("state", "build.json"):
+            assert json.loads(path.read_text())
+        else:
+            assert path.read_bytes() == (whole / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("format", "workers"), KILLS)
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(
-    dataset: Path, pictures: Path, plan_root: Path, bank_root: Path, tmp_path: Path
+    make_dataset: Callable[[str], Path],
+    server: BuildServer,
+    plan_root: Path,
+    bank_root: Path,
+    tmp_path: Path,
+    format: str,
+    workers: int,
 ) -> None:
-    out = tmp_path / "out"
-    script = (
-        "import sys, pathlib\n"
-        "from dunhuang_data.build import build_dataset\n"
-        "from dunhuang_data.mask_bank import open_bank\n"
-        "from dunhuang_data.plan import read_plan\n"
-        "from dunhuang_data.recipe import BuildRecipe\n"
-        "plan, bank, out = map(pathlib.Path, sys.argv[1:])\n"
-        "print('ready', flush=True)\n"
-        "build_dataset(read_plan(plan), open_bank(bank), out, BuildRecipe('zarr', 7))\n"
-    )
-    killed = 0
-    for delay_ms in (5, 15, 30, 50, 80):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, str(plan_root), str(bank_root), str(out)],
-            stdout=subprocess.PIPE,
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay_ms / 1000)
-        process.send_signal(signal.SIGKILL)
-        process.stdout.close()
-        killed += process.wait() == -signal.SIGKILL and not out.exists()
-    assert killed >= 1
+    whole, kills = make_dataset(format), KILLS[format, workers]
+    server.build(plan_root, bank_root, tmp_path / "warm", format, workers=workers)
+    once = server.build(plan_root, bank_root, tmp_path / "once", format, workers=workers)
+    assert once["error"] == ""
+    assert same_files(tmp_path / "once", whole)
+    words = raw_words(rng_for(11, "kill", format, workers), 40 * kills) >> np.uint64(11)
+    killed, out = 0, tmp_path / "0"
+    for number, word in enumerate(words.tolist()):
+        if killed == kills:
+            break
+        share = (killed + word / 2**53) / kills  # spread over all its duration
+        outcome = server.build(
+            plan_root, bank_root, out, format,
+            workers=workers, kill_after=share * once["seconds"],
+        )  # fmt: skip
+        assert outcome["error"] == ""
+        assert not outcome["orphans"]
+        killed += outcome["killed"]
+        check_nothing_half_done(Path(f"{out}.building"), whole)
+        if out.exists():
+            assert not (out / "build.json").exists() or outcome["killed"]
+            server.build(plan_root, bank_root, out, format)  # an unfinished end is finished
+            assert same_files(out, whole)
+            out = tmp_path / str(number + 1)
+    assert killed == kills
     if not out.exists():
-        build_dataset(read_plan(plan_root), open_bank(bank_root), out, BuildRecipe("zarr", 7))
-    assert same_files(out, dataset)
+        assert server.build(plan_root, bank_root, out, format)["error"] == ""
+    assert same_files(out, whole)
+    assert not list(tmp_path.glob("*.building"))
 
 
 def test_killed_just_before_the_last_rename_it_only_renames(
@@ -340,42 +370,17 @@ def test_an_output_below_a_file_is_a_sentence(
 
 
 def test_killed_at_any_rename_it_ends_with_the_same_bytes(
-    dataset: Path, plan_root: Path, bank_root: Path, tmp_path: Path
+    dataset: Path, server: BuildServer, plan_root: Path, bank_root: Path, tmp_path: Path
 ) -> None:
     """Every change a build makes visible is a rename: the process dies just before the n-th."""
-    script = (
-        "import os, signal, sys, pathlib\n"
-        "from dunhuang_data.build import build_dataset\n"
-        "from dunhuang_data.mask_bank import open_bank\n"
-        "from dunhuang_data.plan import read_plan\n"
-        "from dunhuang_data.recipe import BuildRecipe\n"
-        "plan, bank, out = map(pathlib.Path, sys.argv[1:4])\n"
-        "left, count = int(sys.argv[4]), [0]\n"
-        "def dying(rename):\n"
-        "    def maybe(*paths):\n"
-        "        count[0] += 1\n"
-        "        if count[0] == left:\n"
-        "            os.kill(os.getpid(), signal.SIGKILL)\n"
-        "        rename(*paths)\n"
-        "    return maybe\n"
-        "os.replace, os.rename = dying(os.replace), dying(os.rename)\n"
-        "build_dataset(read_plan(plan), open_bank(bank), out, BuildRecipe('zarr', 7))\n"
-        "print(count[0])\n"
-    )
-
-    def build(out: Path, dies_before: int) -> subprocess.CompletedProcess[str]:
-        arguments = [str(plan_root), str(bank_root), str(out), str(dies_before)]
-        command = [sys.executable, "-c", script, *arguments]
-        return subprocess.run(command, capture_output=True, text=True)
-
-    total = int(build(tmp_path / "undisturbed", 0).stdout)
+    total = server.build(plan_root, bank_root, tmp_path / "undisturbed", "zarr")["renames"]
     assert total > 40  # 8 shards of 3 files and a record, the metadata, the plan, the manifest
-    moments = [1, 2, 5, 17, *range(total - 9, total + 1)]
-    for moment in moments:
+    for moment in [1, 2, 5, 17, *range(total - 9, total + 1)]:
         out = tmp_path / f"out-{moment}"
-        assert build(out, moment).returncode == -signal.SIGKILL
+        assert server.build(plan_root, bank_root, out, "zarr", kill_before_rename=moment)["killed"]
         assert not out.exists()
-        build_dataset(read_plan(plan_root), open_bank(bank_root), out, BuildRecipe("zarr", 7))
+        check_nothing_half_done(Path(f"{out}.building"), dataset)
+        assert server.build(plan_root, bank_root, out, "zarr")["error"] == ""
         assert same_files(out, dataset), moment
 
 
