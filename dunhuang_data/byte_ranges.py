@@ -199,12 +199,11 @@ class ShardTable:
         if google_crc32c.value(data) != expected:
             raise ValueError(f"{self.file.path}: chunk {row} fails its checksum")
 
-    def prefetch(self, rows: list[int]) -> None:
-        """Ask the system to fetch some rows into memory, and return at once."""
-        for row in rows:
-            os.posix_fadvise(
-                self.file.descriptor,
-                int(self.offsets[row]),
-                int(self.lengths[row]),
-                os.POSIX_FADV_WILLNEED,
-            )
+    def prefetch(self, row: int) -> None:
+        """Ask the system to fetch a row into memory, and return at once."""
+        os.posix_fadvise(
+            self.file.descriptor,
+            int(self.offsets[row]),
+            int(self.lengths[row]),
+            os.POSIX_FADV_WILLNEED,
+        )

@@ -1,9 +1,6 @@
 """Random access to a built dataset: the trainer's only door. Loads neither torch nor OpenCV."""
 
-import os
-import stat
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,20 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from dunhuang_data import format_hdf5, format_zarr
 from dunhuang_data.buffers import aligned_empty, unpack_into
-from dunhuang_data.byte_ranges import ShardTable
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.library_rows import LibraryRows
 from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
+from dunhuang_data.open_shards import OpenShards, check_files
 from dunhuang_data.polarity import unpack
 from dunhuang_data.recipe import OTHER_CODEC
-from dunhuang_data.shards import ARRAY_NAMES, ShardPlace, Stored, row_shape
+from dunhuang_data.shards import ARRAY_NAMES, Stored, row_shape
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
-
-Tables = dict[str, ShardTable]
-_NONE: Tables = {}
-LOOK_EVERY_S = 1.0
 
 
 class DatasetReader:
@@ -50,9 +42,9 @@ class DatasetReader:
 
     Notes
     -----
-    A shard's table of chunks is looked up when the shard is first read, and kept, with the open
-    file, for as many shards as the process may have files open; see `dunhuang_data.byte_ranges`.
-    Reading is safe from several threads, after fork, and in a process that got the reader pickled.
+    A shard is a table of byte ranges; see `dunhuang_data.open_shards` and
+    `dunhuang_data.byte_ranges`. Reading is safe from several threads, after fork, and in a process
+    that got the reader pickled.
     """
 
     stored = ARRAY_NAMES
@@ -64,8 +56,7 @@ class DatasetReader:
         self.split = split
         self.manifest: DatasetManifest = read_manifest(self.root)
         self.patch_size = self.manifest.plan_recipe.patch_size
-        self._shards = [one for one in self.manifest.shards if one.split == split]
-        self._count = sum(shard.samples for shard in self._shards)
+        self._count = self.manifest.samples(split)
         self._shapes = {name: row_shape(name, self.patch_size) for name in ARRAY_NAMES}
         recipe = self.manifest.recipe
         self._library = (
@@ -73,24 +64,17 @@ class DatasetReader:
                 self.root,
                 recipe.format,
                 split,
-                [shard.files[0].path for shard in self._shards],
+                [one.files[0].path for one in self.manifest.shards if one.split == split],
                 recipe.shard_size,
                 self.patch_size,
             )
-            if recipe.codec == OTHER_CODEC or (recipe.format == "hdf5" and self._version < 3)
+            if recipe.codec == OTHER_CODEC
+            or (recipe.format == "hdf5" and self.manifest.version < 3)
             else None
         )
-        self._tables: dict[int, Tables] = {}
-        self._looked = time.monotonic()
+        self._open = OpenShards(self.root, self.manifest, split)
         self._kept = threading.local()
-        self._most_tables = _most_open_files() // (
-            len(ARRAY_NAMES) if recipe.format == "zarr" else 1
-        )
-        self._check_files()
-
-    @property
-    def _version(self) -> int:
-        return self.manifest.version
+        check_files(self.root, self.manifest, split)
 
     def __len__(self) -> int:
         return self._count
@@ -197,11 +181,13 @@ class DatasetReader:
 
     def iter_shards(self) -> Iterator[tuple[Shard, Samples]]:
         """Yield every shard's record and its samples, in order, each in fresh memory."""
-        for shard in self._shards:
+        for shard in self.manifest.shards:
+            if shard.split != self.split:
+                continue
             first = shard.number * self.manifest.recipe.shard_size
             yield shard, self.read(range(first, first + shard.samples))
 
-    def prefetch(self, rows: Iterable[int]) -> None:
+    def prefetch(self, rows: Iterable[int], names: Sequence[str] | None = None) -> None:
         """Ask the system to fetch some rows into memory, and return at once.
 
         For batches that will be read soon. Rows that have been read lately cost a system call each.
@@ -214,9 +200,7 @@ class DatasetReader:
         wanted = self._checked(rows)
         if self._library is None:
             with self._explained(wanted):
-                for number, (in_shard, _) in self._by_shard(wanted).items():
-                    for table in self._shard(number, ARRAY_NAMES).values():
-                        table.prefetch(in_shard)
+                self._open.prefetch(wanted, ARRAY_NAMES if names is None else names)
 
     def _checked(self, rows: Iterable[int]) -> list[int]:
         if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind in "iu":
@@ -243,123 +227,24 @@ class DatasetReader:
 
     def _open_first(self, rows: list[int]) -> None:
         """Look at a shard before memory is set aside for what the manifest claims to be in it."""
-        if not rows:
-            return
         with self._explained(rows):
-            if self._library is not None:
+            if self._library is None:
+                self._open.open_first(rows)
+            elif rows:
                 self._library.check(rows[0])
-            else:
-                self._shard(rows[0] // self.manifest.recipe.shard_size, ("image",))
-
-    def _by_shard(self, rows: list[int]) -> dict[int, tuple[list[int], list[int]]]:
-        """Return, shard by shard, rows in the shard and their places in the batch."""
-        size = self.manifest.recipe.shard_size
-        found: dict[int, tuple[list[int], list[int]]] = {}
-        for place, row in enumerate(rows):
-            number, in_shard = divmod(row, size)
-            if number not in found:
-                found[number] = ([], [])
-            found[number][0].append(in_shard)
-            found[number][1].append(place)
-        return found
 
     def _fill(self, rows: list[int], out: Mapping[str, UInt8Array]) -> None:
         with self._explained(rows):
             if self._library is not None:
                 self._library.read(rows, dict(out))
-                return
-            self._look_again()
-            size, names, opened = self.manifest.recipe.shard_size, tuple(out), self._tables
-            flat = [(name, out[name].reshape(len(rows), -1)) for name in names] if rows else []
-            for place, row in enumerate(rows):
-                number, in_shard = divmod(row, size)
-                tables = opened.get(number, _NONE)
-                for name, values in flat:
-                    table = tables.get(name)
-                    if table is None:
-                        tables = self._shard(number, names)
-                        table = tables[name]
-                    table.read(in_shard, values[place])
-
-    def _look_again(self) -> None:
-        """Now and then see whether files that are mapped have been cut."""
-        now = time.monotonic()
-        if now - self._looked > LOOK_EVERY_S:
-            self._looked = now
-            for tables in list(self._tables.values()):
-                for table in list(tables.values()):
-                    table.look_again()
-
-    def _shard(self, number: int, names: Sequence[str]) -> Tables:
-        """Return tables of a shard, looked up once. No lock: losing a race costs a second look."""
-        tables = self._tables.get(number)
-        if tables is None:
-            while len(self._tables) >= self._most_tables:
-                try:
-                    self._tables.pop(next(iter(self._tables)), None)
-                except (StopIteration, RuntimeError):  # another thread was at it
-                    break
-            tables = self._tables[number] = {}
-        missing = [name for name in names if name not in tables]
-        if missing:
-            tables.update(self._look_up(number, missing))
-        return tables
-
-    def _look_up(self, number: int, names: Sequence[str]) -> Tables:
-        shard, recipe = self._shards[number], self.manifest.recipe
-        place = ShardPlace(
-            self.split,
-            number,
-            shard.samples,
-            self._count,
-            self.patch_size,
-            recipe.shard_size,
-            recipe.codec,
-        )
-        container = format_hdf5 if recipe.format == "hdf5" else format_zarr
-        found: Tables = container.shard_tables(self.root, place, shard, self._version, names)
-        return found
-
-    def _check_files(self) -> None:
-        root = str(self.root)
-        folders = (self.split, *(f"{self.split}/{name}" for name in ARRAY_NAMES))
-        links = [name for name in folders if os.path.islink(f"{root}/{name}")]
-        for shard in self._shards if not links else ():
-            for file in shard.files:
-                try:
-                    status = os.lstat(f"{root}/{file.path}")
-                    size, kind = status.st_size, stat.S_IFMT(status.st_mode)
-                except OSError:
-                    size, kind = -1, 0
-                if size != file.bytes or kind != stat.S_IFREG:
-                    if kind == stat.S_IFLNK:
-                        links.append(file.path)
-                        break
-                    found = f"has {size:,} bytes" if kind == stat.S_IFREG else "is no file"
-                    found = found if kind else "is missing"
-                    raise DatasetError(
-                        f"{root}/{file.path} {found}; dataset.json says {file.bytes:,} bytes. The "
-                        "file was changed after it was written: build the dataset again."
-                    )
-        if links:
-            raise DatasetError(
-                f"{root}/{links[0]} is a link to somewhere else; all of a dataset lies in its "
-                "folder. The dataset was altered: do not use it, or copy the files themselves."
-            )
+            else:
+                self._open.read(rows, out)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_tables": {}, "_kept": None}
+        return {**self.__dict__, "_kept": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _kept=threading.local())
-
-
-def _most_open_files() -> int:
-    """Return how many files a reader keeps open: a quarter of what the process may have."""
-    import resource
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1024 if soft == resource.RLIM_INFINITY else max(6, min(1024, soft // 4))
 
 
 def _check_memory(name: str, values: UInt8Array, shape: tuple[int, ...]) -> None:

@@ -1,16 +1,21 @@
 """The reader returns the right samples, or raises."""
 
+import os
 import pickle
+import resource
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from dunhuang_data.buffers import aligned_empty
 from dunhuang_data.errors import DatasetError
+from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.types import Samples
 
@@ -50,8 +55,8 @@ def test_a_pickled_reader_carries_no_handle(dataset: Path) -> None:
     reader = DatasetReader(dataset, "val")
     reader.read([0])
     again = pickle.loads(pickle.dumps(reader))
-    assert reader.__dict__["_tables"]
-    assert not again.__dict__["_tables"]
+    assert reader.__dict__["_open"].__dict__["_tables"]
+    assert not again.__dict__["_open"].__dict__["_tables"]
     assert np.array_equal(again.read([3]).image, reader.read([3]).image)
 
 
@@ -147,3 +152,94 @@ def test_a_manifest_of_another_version_is_a_sentence(dataset: Path, tmp_path: Pa
         DatasetError, match="cannot be read as a whole dataset: there is no 'build_id'"
     ):
         DatasetReader(copy, "train")
+
+
+def test_a_reader_keeps_few_files_open_and_reads_on(
+    make_dataset: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dunhuang_data.open_shards.MOST_FILES", 3)
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (resource.RLIM_INFINITY, 0))
+    for format in FORMATS:
+        root = make_dataset(format)
+        reader, whole = DatasetReader(root, "train"), DatasetReader(root, "train")
+        expected = whole.read(range(24))
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            found = reader.read([23, 0, 8, 15, 1])
+            assert np.array_equal(found.image, expected.image[[23, 0, 8, 15, 1]])
+            assert len(os.listdir("/proc/self/fd")) <= before + 3
+
+
+def test_a_file_that_is_cut_while_it_is_mapped_is_a_sentence(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    reader = DatasetReader(copy, "train")
+    expected = reader.read([0, 3])
+    again = reader.read([0, 3])  # now from the map
+    assert np.array_equal(again.image, expected.image)
+    monkeypatch.setattr("dunhuang_data.open_shards.LOOK_EVERY_S", -1.0)
+    os.truncate(copy / "train/image/c.0.0.0.0", 10)
+    with pytest.raises(DatasetError, match="ends within chunk 0"):
+        reader.read([0, 3])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_it_reads_into_the_callers_memory_and_refuses_other(
+    make_dataset: Callable[[str], Path], format: str
+) -> None:
+    reader = DatasetReader(make_dataset(format), "train")
+    expected = reader.read([2, 9])
+    plane = (2, 32, 32)
+    out = Samples(aligned_empty((*plane, 3)), aligned_empty(plane), aligned_empty(plane))
+    for array in (out.image, out.valid, out.damage):
+        array.fill(7)
+    assert reader.read([2, 9], out) is out
+    for name in ("image", "valid", "damage"):
+        assert np.array_equal(getattr(out, name), getattr(expected, name))
+    stored = reader.read_stored([9, 2], ("valid",))
+    assert list(stored) == ["valid"]
+    assert np.array_equal(unpack(stored["valid"], 32), expected.valid[::-1])
+    strange: tuple[Any, ...] = (
+        aligned_empty((3, 32, 32, 3)),
+        aligned_empty((2, 32, 64, 3))[:, :, ::2],
+        np.zeros((2, 32, 32, 3), dtype=np.uint16),
+    )
+    for wrong in strange:
+        with pytest.raises(
+            ValueError, match=r"the memory for image is .* expected \(2, 32, 32, 3\)"
+        ):
+            reader.read_stored([2, 9], out={"image": wrong})
+    with pytest.raises(DatasetError, match="There is no array 'mask'"):
+        reader.read_stored([0], ("mask",))
+
+
+def test_threads_read_the_same_with_one_reader(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dunhuang_data.open_shards.MOST_FILES", 3)  # tables come and go
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (resource.RLIM_INFINITY, 0))
+    reader = DatasetReader(dataset, "train")
+    expected = DatasetReader(dataset, "train").read(range(24))
+
+    def read(turn: int) -> bool:
+        rows = [(turn * 7 + step * 5) % 24 for step in range(6)]
+        found = reader.read(rows)
+        return np.array_equal(found.image, expected.image[rows]) and np.array_equal(
+            found.damage, expected.damage[rows]
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(200)))
+
+
+def test_shards_come_one_by_one_and_prefetching_changes_nothing(dataset: Path) -> None:
+    reader = DatasetReader(dataset, "train")
+    reader.prefetch([0, 20])
+    reader.prefetch(range(24), ("valid",))
+    found = list(reader.iter_shards())
+    assert [shard.samples for shard, _ in found] == [7, 7, 7, 3]
+    everything = reader.read(range(24))
+    assert np.array_equal(np.concatenate([one.image for _, one in found]), everything.image)
+    with pytest.raises(DatasetError, match="24 was asked for"):
+        reader.prefetch([24])

@@ -18,7 +18,7 @@ import torch
 
 from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.data.order import Picks, Span
-from dunhuang_trainer.data.stored import Buffers, disk_reads, read_into
+from dunhuang_trainer.data.stored import Buffers, disk_reads, prefetch, read_into
 
 AHEAD = 16  # batches that the system is asked for before they are read
 THREADS = "dunhuang-loader"  # how their names begin
@@ -115,7 +115,7 @@ class Ring(Iterator[tuple[Asked, Slot, Buffers]]):
         before, self._disk_reads = self._disk_reads, disk_reads()
         for asked in self._asked if self._disk_reads != before else ():
             if not asked.advised:
-                self._reader.prefetch(asked.picks.rows)
+                prefetch(self._reader, asked.picks)
                 asked.advised = True
         return bool(self._asked)
 

@@ -69,6 +69,15 @@ def read_into(reader: DatasetReader, picks: Picks, buffers: Buffers) -> Buffers:
     return filled
 
 
+def prefetch(reader: DatasetReader, picks: Picks) -> None:
+    """Ask the system to fetch a batch."""
+    if picks.mask_rows is picks.rows:
+        reader.prefetch(picks.rows)
+    else:
+        reader.prefetch(picks.rows, ("image", "damage"))
+        reader.prefetch(picks.mask_rows, ("valid",))
+
+
 def disk_reads() -> int:
     """Return how much this process has had read from disks since it began, in 512 bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_inblock
