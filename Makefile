@@ -6,7 +6,7 @@ VENV ?= .venv
 DEMO ?= demo
 BIN := $(VENV)/bin
 
-.PHONY: help install demo test check format docs clean
+.PHONY: help install demo test interop check format docs clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,10 @@ demo: install  ## From real photographs to a restored picture, in about a minute
 
 test: install  ## The whole test suite, by two processes (make test TESTS="-k walks" for some)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+interop: install  ## Exports and datasets read by other projects' own readers (1 GB of packages)
+	$(BIN)/python -m pip install --quiet -e '.[interop]' -c constraints.txt
+	$(BIN)/python -m pytest tests/interop
 
 check: install  ## Linter, formatter, types, import contracts
 	$(BIN)/ruff check .

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch")
+
 Invoke = Callable[..., Any]
 SMALL = ("--width", 4, "--levels", 3, "--batch", 4, "--steps", 2)
 
