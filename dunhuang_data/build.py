@@ -7,6 +7,7 @@ record beside it says that it is whole. A killed build, run again, continues.
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,10 +22,10 @@ from dunhuang_data.plan import PatchPlan, patch_row
 from dunhuang_data.pouring import Poured, Provenance, finish, no_progress, pour
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.shard_jobs import forget_pictures, make_shard, shard_jobs
-from dunhuang_data.shards import CHECKSUM_BYTES, IDENTITY_BYTES, schema
+from dunhuang_data.shards import CHECKSUM_BYTES, IDENTITY_BYTES, VERSION, schema
 
 BUILD_MARKER = "build.json"
-WORKER_BYTES = 200_000_000  # of a worker before it opens a picture: the libraries (measured)
+WORKER_BYTES = 220_000_000  # of a worker before it opens a picture: the libraries (measured)
 PICTURE_BYTES = 100_000_000  # libvips decodes larger pictures into a file, not into memory
 
 
@@ -135,9 +136,13 @@ def check_bank_fits(plan: PatchPlan, bank: MaskBank) -> None:
 
 
 def build_id(plan: PatchPlan, masks_sha256: str, recipe: BuildRecipe) -> str:
-    """Return the SHA-256 over all a dataset is poured from: plan, pictures, mask bank, recipes."""
+    """Return the SHA-256 over all a dataset is poured from: plan, pictures, mask bank, recipes.
+
+    The format's version is in it too, so that no build is continued by another version.
+    """
     digest = hashlib.sha256()
-    digest.update(json.dumps([asdict(plan.recipe), asdict(recipe), masks_sha256]).encode())
+    made_of = [VERSION, asdict(plan.recipe), asdict(recipe), masks_sha256]
+    digest.update(json.dumps(made_of).encode())
     for picture in plan.pictures:
         digest.update((json.dumps(asdict(picture)) + "\n").encode())
     for patch in plan.patches:
@@ -148,14 +153,7 @@ def build_id(plan: PatchPlan, masks_sha256: str, recipe: BuildRecipe) -> str:
 def sample_bytes(patch_size: int) -> int:
     """Return what a sample takes in a shard without compression, in bytes."""
     rows = [array.row_shape for array in schema(patch_size)]
-    return sum(_product(shape) + CHECKSUM_BYTES + 16 for shape in rows)
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count
+    return sum(math.prod(shape) + CHECKSUM_BYTES + 16 for shape in rows)
 
 
 def dataset_bytes(plan: PatchPlan, recipe: BuildRecipe) -> int:

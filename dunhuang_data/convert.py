@@ -16,6 +16,7 @@ from dunhuang_data.manifest import (
     Shard,
     read_manifest,
 )
+from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, read_plan
 from dunhuang_data.pouring import Poured, Provenance, finish, no_progress, pour
 from dunhuang_data.reader import DatasetReader
@@ -34,6 +35,8 @@ class ConvertJob:
     format: str
     patches: tuple[PatchSpec, ...]
     source: Path
+    content_sha256: str  # of the whole source: which dataset it was when the conversion began
+    stored: Shard
 
 
 def convert_dataset(
@@ -99,8 +102,11 @@ def convert_dataset(
         if not (building / MARKER).is_file():
             if recipe.codec == "none":
                 check_room(building, dataset_bytes(plan, recipe))
-            jobs = _jobs(plan, recipe, building, source)
-            shards = pour(convert_shard, jobs, building, workers, None, progress)
+            jobs = _jobs(plan, recipe, building, source, manifest)
+            try:
+                shards = pour(convert_shard, jobs, building, workers, None, progress)
+            finally:
+                _readers.clear()
             _check_same(manifest, shards, source)
             finish(building, shards, made_of)
     return read_manifest(out)
@@ -134,10 +140,23 @@ def _id_of_old(manifest: DatasetManifest, recipe: BuildRecipe) -> str:
 
 
 def _jobs(
-    plan: PatchPlan, recipe: BuildRecipe, building: Path, source: Path
+    plan: PatchPlan,
+    recipe: BuildRecipe,
+    building: Path,
+    source: Path,
+    manifest: DatasetManifest,
 ) -> Iterator[ConvertJob]:
+    stored = {(shard.split, shard.number): shard for shard in manifest.shards}
     for place, patches in places(plan, recipe):
-        yield ConvertJob(building.absolute(), place, recipe.format, patches, source.absolute())
+        yield ConvertJob(
+            building.absolute(),
+            place,
+            recipe.format,
+            patches,
+            source.absolute(),
+            manifest.content_sha256,
+            stored[place.split, place.number],
+        )
 
 
 def convert_shard(job: ConvertJob) -> Shard | Unmade:
@@ -153,18 +172,31 @@ def convert_shard(job: ConvertJob) -> Shard | Unmade:
     return write_shard(job.building, job.place, job.format, job.patches, _samples(job))
 
 
-_readers: dict[tuple[Path, str], DatasetReader] = {}  # of this process: a manifest is read once
+_readers: dict[tuple[Path, str, str], DatasetReader] = {}  # a manifest is read once a worker
 
 
 def _samples(job: ConvertJob) -> Iterator[Stored]:
-    key = job.source, job.place.split
+    key = job.source, job.place.split, job.content_sha256
     if key not in _readers:
         _readers.clear()
         _readers[key] = DatasetReader(job.source, job.place.split)
+    if _readers[key].manifest.content_sha256 != job.content_sha256:
+        raise DatasetError(f"{job.source} was replaced by another dataset while it was converted.")
+    if _readers[key].manifest.version < VERSION:  # its shards do not say which they are
+        _check_files(job)
     first = job.place.number * job.place.shard_size
     for row in range(first, first + job.place.samples):
         arrays = _readers[key].read_stored([row])
         yield {name: values[0] for name, values in arrays.items()}
+
+
+def _check_files(job: ConvertJob) -> None:
+    for file in job.stored.files:
+        if sha256_of_file(job.source / file.path) != file.sha256:
+            raise DatasetError(
+                f"{job.source / file.path} is not the file that was written (its SHA-256 differs). "
+                "See what is wrong with dunhuang-data verify."
+            )
 
 
 def _check_same(manifest: DatasetManifest, shards: tuple[Shard, ...], source: Path) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,14 +107,15 @@ def _encode(place: ShardPlace, shard: NewShard) -> tuple[memoryview, NDArray[Any
                 **_filters(place.codec),
             )
             _describe(dataset, array)
-            for number in range(place.samples):
-                chunk = dataset.id.get_chunk_info(number)
-                length = chunk.size - FLETCHER_BYTES
-                entries[chunk.chunk_offset[0]] = chunk.byte_offset, length, 0
+            dataset.id.chunk_iter(partial(_note, entries))
             # Where HDF5 puts what comes next depends on which objects are still open, and a
             # profiler or debugger (Dask has one) keeps them open at will. Not after a flush.
             file.flush()
     return contents.getbuffer(), table
+
+
+def _note(entries: NDArray[Any], chunk: Any) -> None:
+    entries[chunk.chunk_offset[0]] = chunk.byte_offset, chunk.size - FLETCHER_BYTES, 0
 
 
 def _describe(dataset: Any, array: ArraySchema) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 
 from dunhuang_data.shards import Stored, schema
 
+MOST_OPEN = 32  # files of HDF5
+
 
 class LibraryRows:
     """Random access to the rows of one split through the container's own library.
@@ -90,6 +92,8 @@ class LibraryRows:
         hdf5 = self._format == "hdf5"
         key = os.getpid(), number if hdf5 else 0
         if key not in self._opened:
+            while len(self._opened) >= MOST_OPEN:  # HDF5 closes a file with its last dataset
+                self._opened.pop(next(iter(self._opened)))
             with _explained():
                 self._opened[key] = self._opened_hdf5(number) if hdf5 else self._opened_zarr()
         return self._opened[key], row_in_shard if hdf5 else row

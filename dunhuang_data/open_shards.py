@@ -1,22 +1,21 @@
 """The shards of one split that are open: files, and the tables of what lies where in them."""
 
+import errno
 import os
 import stat
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dunhuang_data import format_hdf5, format_zarr
 from dunhuang_data.byte_ranges import ShardTable
-from dunhuang_data.errors import DatasetError
+from dunhuang_data.errors import DatasetError, EnvironmentProblem
 from dunhuang_data.manifest import DatasetManifest
+from dunhuang_data.recipe import OTHER_CODEC
 from dunhuang_data.shards import ARRAY_NAMES, ShardPlace
 from dunhuang_data.types import Split, UInt8Array
 
 Tables = dict[str, ShardTable]
-_NONE: Tables = {}
-LOOK_EVERY_S = 1.0
 MOST_FILES = 1024
 
 
@@ -41,7 +40,6 @@ class OpenShards:
         files = len(ARRAY_NAMES) if manifest.recipe.format == "zarr" else 1
         self._most_tables = max(1, _most_open_files() // files)
         self._tables: dict[int, Tables] = {}
-        self._looked = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_tables": {}}
@@ -54,18 +52,18 @@ class OpenShards:
         OSError, ValueError
             If a file is missing or was altered, or bytes fail their checksum.
         """
-        self._look_again()
-        size, names, opened = self._recipe.shard_size, tuple(out), self._tables
+        size, names = self._recipe.shard_size, tuple(out)
         flat = [(name, out[name].reshape(len(rows), -1)) for name in names] if rows else []
+        opened: dict[int, Tables] = {}
         for place, row in enumerate(rows):
             number, in_shard = divmod(row, size)
-            tables = opened.get(number, _NONE)
+            tables = opened.get(number)
+            if tables is None:
+                tables = opened[number] = self.tables(number, names)
+                for name in names:
+                    tables[name].look_again()
             for name, values in flat:
-                table = tables.get(name)
-                if table is None:
-                    tables = self.tables(number, names)
-                    table = tables[name]
-                table.read(in_shard, values[place])
+                tables[name].read(in_shard, values[place])
 
     def prefetch(self, rows: Sequence[int], names: Sequence[str]) -> None:
         """Ask the system to fetch rows of some arrays into memory, and return at once.
@@ -98,8 +96,24 @@ class OpenShards:
             tables = self._tables[number] = {}
         missing = [name for name in names if name not in tables]
         if missing:
-            tables.update(self._look_up(number, missing))
+            try:
+                tables.update(self._look_up(number, missing))
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    raise
+                tables.update(self._with_fewer_files(number, missing))
         return tables
+
+    def _with_fewer_files(self, number: int, names: Sequence[str]) -> Tables:
+        """Look up tables when the process has as many files open as it may."""
+        self._tables.clear()
+        try:
+            return self._look_up(number, names)
+        except OSError as error:
+            raise EnvironmentProblem(
+                f"Reading {self._root}: this process has as many files open as it may "
+                f"({error.strerror}). Close some, or allow it more (ulimit -n)."
+            ) from error
 
     def _look_up(self, number: int, names: Sequence[str]) -> Tables:
         shard, recipe = self._shards[number], self._recipe
@@ -116,22 +130,16 @@ class OpenShards:
         found: Tables = container.shard_tables(self._root, place, shard, self._version, names)
         return found
 
-    def _look_again(self) -> None:
-        """Now and then see whether files that are mapped have been cut."""
-        now = time.monotonic()
-        if now - self._looked > LOOK_EVERY_S:
-            self._looked = now
-            for tables in list(self._tables.values()):
-                for table in list(tables.values()):
-                    table.look_again()
-
 
 def _most_open_files() -> int:
-    """Return how many files are kept open: a quarter of what the process may have."""
+    """Return how many files are kept open: an eighth of what the process may have.
+
+    A file that is mapped counts twice.
+    """
     import resource
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_FILES if soft == resource.RLIM_INFINITY else min(MOST_FILES, soft // 4)
+    return MOST_FILES if soft == resource.RLIM_INFINITY else min(MOST_FILES, soft // 8)
 
 
 def check_files(root: Path, manifest: DatasetManifest, split: Split) -> None:
@@ -145,6 +153,11 @@ def check_files(root: Path, manifest: DatasetManifest, split: Split) -> None:
     for name in folders:
         if os.path.islink(f"{root}/{name}"):
             raise _is_a_link(root, name)
+    if manifest.recipe.codec == OTHER_CODEC:  # its library opens what lies there, not what we name
+        for folder, inner, files in os.walk(f"{root}/{split}"):
+            for name in (*inner, *files):
+                if os.path.islink(f"{folder}/{name}"):
+                    raise _is_a_link(root, os.path.relpath(f"{folder}/{name}", root))
     for shard in manifest.shards:
         for file in shard.files if shard.split == split else ():
             try:

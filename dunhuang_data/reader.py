@@ -156,6 +156,8 @@ class DatasetReader:
         """
         wanted = self._checked(rows)
         chosen = tuple(names if names is not None else out if out is not None else ARRAY_NAMES)
+        if out is not None and set(chosen) - set(out):
+            raise ValueError(f"there is no memory for {sorted(set(chosen) - set(out))[0]} in out")
         unknown = sorted(set(chosen) - set(ARRAY_NAMES))
         if unknown:
             raise DatasetError(f"There is no array {unknown[0]!r}; there are {ARRAY_NAMES}.")
@@ -248,10 +250,11 @@ class DatasetReader:
 
 
 def _check_memory(name: str, values: UInt8Array, shape: tuple[int, ...]) -> None:
-    if values.shape != shape or values.dtype != np.uint8 or not values.flags.c_contiguous:
+    usable = values.flags.c_contiguous and values.flags.writeable
+    if values.shape != shape or values.dtype != np.uint8 or not usable:
         raise ValueError(
             f"the memory for {name} is {values.shape} of {values.dtype}, expected {shape} of "
-            "uint8, C-contiguous"
+            "uint8, C-contiguous and writeable"
         )
 
 

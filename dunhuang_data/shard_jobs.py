@@ -22,7 +22,7 @@ from dunhuang_data.plan import PatchPlan, patch_row
 from dunhuang_data.polarity import pack
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe
 from dunhuang_data.replay import PlannedPicture, open_planned
-from dunhuang_data.shards import ContentHash, ShardPlace, Stored
+from dunhuang_data.shards import ARRAY_NAMES, VERSION, ContentHash, ShardPlace, Stored
 from dunhuang_data.types import PatchSpec, Picture
 
 CONTAINERS: dict[str, ModuleType] = {"zarr": format_zarr, "hdf5": format_hdf5}
@@ -200,6 +200,13 @@ def _found_whole(record: Path, building: Path, place: ShardPlace, format: str) -
         return None
     for file in files:
         path = building / file.path
-        if not path.is_file() or sha256_of_file(path) != file.sha256:
+        if not path.is_file() or path.stat().st_size != file.bytes:
             return None
-    return Shard(place.split, place.number, place.samples, content, files)
+        if sha256_of_file(path) != file.sha256:
+            return None
+    shard = Shard(place.split, place.number, place.samples, content, files)
+    try:  # the files say which content they have, too
+        CONTAINERS[format].shard_tables(building, place, shard, VERSION, ARRAY_NAMES)
+    except (OSError, ValueError):
+        return None
+    return shard

@@ -6,14 +6,13 @@ under a temporary name and renamed; a record, written last, says that it is whol
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dunhuang_data.atomic import Progress, no_progress, write_json
-from dunhuang_data.executors import run_jobs
+from dunhuang_data.executors import cores, run_jobs
 from dunhuang_data.growth import STATE, Growth, growing, sweep_partial
 from dunhuang_data.mask_bank.files import (
     CONTENTS,
@@ -176,7 +175,7 @@ def _parts(jobs: list[PartJob], workers: int) -> Iterator[Part]:
         start = time.perf_counter()
         yield make_part(missing.pop(0))
         left_s = (time.perf_counter() - start) * len(missing)
-        workers = (os.cpu_count() or 1) if left_s > WORTH_S else 1
+        workers = cores() if left_s > WORTH_S else 1
     share = sum(job.stop - job.first for job in missing) // max(1, workers)
     yield from run_jobs(make_part, [replace(job, share=share) for job in missing], workers)
 

@@ -1,6 +1,5 @@
 """The search for the walks that come nearest: coarse steps, then neighbours of the best."""
 
-import os
 import time
 from dataclasses import replace
 from itertools import combinations, product
@@ -8,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 
 from dunhuang_data.atomic import Progress
-from dunhuang_data.executors import run_jobs
+from dunhuang_data.executors import cores, run_jobs
 from dunhuang_data.mask_fit.drawing import (
     DrawJob,
     HoleSizes,
@@ -148,7 +147,7 @@ class Search:
             start = time.perf_counter()
             self._note(*draw_and_measure(jobs.pop(0)))
             seconds = (time.perf_counter() - start) * len(jobs)
-            self.workers = (os.cpu_count() or 1) if seconds > WORTH_S else 1
+            self.workers = cores() if seconds > WORTH_S else 1
         for job, sizes in run_jobs(draw_and_measure, jobs, self.workers):
             self._note(job, sizes)
         # in the order they were asked for, whichever worker was first

@@ -558,3 +558,51 @@ def test_names_are_flushed_before_the_manifest_is_written(
     monkeypatch.setattr("dunhuang_data.pouring.sync_folder", sync)
     manifest = build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 7))
     assert set(synced) == {Path(file.path).parent for file in manifest.files()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content_sha256": "0" * 64},
+        {"content_sha256": "nonsense"},
+        {"files": [{"path": "x", "bytes": 1, "sha256": "0" * 64}]},
+        {"bytes": 1},
+    ],
+)
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_record_that_does_not_fit_its_files_makes_the_shard_again(
+    make_dataset: Callable[[str], Path],
+    plan: PatchPlan,
+    bank: MaskBank,
+    tmp_path: Path,
+    format: str,
+    change: dict[str, Any],
+) -> None:
+    recipe, out = BuildRecipe(format, 7), tmp_path / "out"
+    done: list[int] = []
+
+    def stop(count: int, _bytes: int) -> None:
+        done.append(count)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_dataset(plan, bank, out, recipe, progress=stop)
+    record = min((tmp_path / "out.building" / "state").iterdir())
+    document = json.loads(record.read_text())
+    if "bytes" in change:
+        document["files"][0] |= change
+    else:
+        document |= change
+    record.write_text(json.dumps(document))
+    build_dataset(plan, bank, out, recipe)
+    assert same_files(out, make_dataset(format))
+
+
+def test_more_than_ten_shards_stand_in_their_order(
+    plan: PatchPlan, bank: MaskBank, tmp_path: Path
+) -> None:
+    manifest = build_dataset(plan, bank, tmp_path / "out", BuildRecipe("zarr", 2))
+    numbers = [shard.number for shard in manifest.shards if shard.split == "train"]
+    assert numbers == list(range(12))
+    assert verify_dataset(tmp_path / "out") == []

@@ -3,6 +3,7 @@
 import filecmp
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,13 @@ from drawings import TINY_PLAN
 from dunhuang_data.build import build_dataset
 from dunhuang_data.convert import convert_dataset
 from dunhuang_data.errors import DataProblem, DatasetError, OutputExistsError
-from dunhuang_data.manifest import read_manifest
+from dunhuang_data.manifest import manifest_text, read_manifest
 from dunhuang_data.mask_bank import open_bank
 from dunhuang_data.plan import make_plan
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.verify import verify_dataset
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def same_files(one: Path, other: Path) -> bool:
@@ -90,3 +93,44 @@ def test_a_damaged_source_is_a_sentence_and_nothing_is_left(dataset: Path, tmp_p
     assert not (tmp_path / "new").exists()
     with pytest.raises(DatasetError, match="converting keeps them, 9 were asked for"):
         convert_dataset(dataset, tmp_path / "new", BuildRecipe("zarr", 9))
+
+
+@pytest.mark.parametrize("name", ["v1-zarr", "v2-zarr", "v1-hdf5", "v2-hdf5"])
+def test_swapped_shards_of_older_formats_are_not_made_good(tmp_path: Path, name: str) -> None:
+    copy = shutil.copytree(GOLDEN / name, tmp_path / "copy")
+    first, second = (
+        ("train/image/c.0.0.0.0", "train/image/c.1.0.0.0")
+        if name.endswith("zarr")
+        else ("train/00000.h5", "train/00001.h5")
+    )
+    data = (copy / first).read_bytes(), (copy / second).read_bytes()
+    assert len(data[0]) == len(data[1])
+    (copy / first).write_bytes(data[1])
+    (copy / second).write_bytes(data[0])
+    with pytest.raises(DatasetError, match="is not the file that was written"):
+        convert_dataset(copy, tmp_path / "new", BuildRecipe("zarr", 4))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_source_whose_manifest_says_other_content_is_refused(
+    dataset: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    convert_dataset(dataset, source, BuildRecipe("zarr", 7))
+    forged = read_manifest(source)
+    changed = replace(forged.shards[1], content_sha256="0" * 64)
+    shards = (forged.shards[0], changed, *forged.shards[2:])
+    (source / "dataset.json").write_text(manifest_text(replace(forged, shards=shards)))
+    with pytest.raises(DatasetError, match="is another shard's file, or was altered"):
+        convert_dataset(source, tmp_path / "new", BuildRecipe("hdf5", 7))
+
+
+def test_a_source_that_was_replaced_is_read_anew(
+    make_dataset: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = shutil.copytree(GOLDEN / "v3-zarr-none", tmp_path / "source")
+    convert_dataset(source, tmp_path / "one", BuildRecipe("zarr", 4, "gzip"))
+    shutil.rmtree(source)
+    shutil.copytree(make_dataset("zarr"), source)
+    convert_dataset(source, tmp_path / "two", BuildRecipe("zarr", 7, "gzip"))
+    assert verify_dataset(tmp_path / "two") == []

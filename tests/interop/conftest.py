@@ -11,8 +11,9 @@ if find_spec("torch") and find_spec("torchvision"):
     import torch
 
     try:
-        import torchvision  # noqa: F401
+        import torchvision  # type: ignore[import-untyped]  # noqa: F401
     except RuntimeError:
-        KEPT = torch.library.Library("torchvision", "DEF")  # declared as long as it lives
+        KEPT = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for name in ("nms", "qnms"):
-            KEPT.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            signature = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            KEPT.define(signature)  # type: ignore[no-untyped-call]

@@ -1,6 +1,5 @@
 """``sample-patches``: choose the patches of each picture."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from dunhuang_cli.reading_options import reading_options
 from dunhuang_data.recipe import METHODS, SMALL, PlanRecipe, ReadingRecipe
 
 if TYPE_CHECKING:
+    from dunhuang_data.executors import cores
     from dunhuang_data.plan import PatchPlan, Sidecars
 
 DEFAULTS = PlanRecipe()
@@ -157,7 +157,7 @@ def sample_patches(
     _check_overlay(overlay, out, sources)
     sidecars = _sidecars(groups, rights, exclude_masks)
     found = len(find_pictures(sources)[0])
-    many = (os.cpu_count() or 1) if found >= 50 else 1
+    many = cores() if found >= 50 else 1
     with console.progress(2 * found, "reading pictures, placing patches") as progress:
         plan = make_plan(
             sources, recipe, sidecars,

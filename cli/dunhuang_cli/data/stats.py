@@ -1,6 +1,5 @@
 """``stats``: measure the holes of a bank, a dataset, or mask files of other programs."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,9 +144,10 @@ def _write(report: "Report", csv: Path | None, html: Path | None, figure: Path |
 
 def _measured(source: "MaskSource", by: "By", workers: int, any_size: bool) -> "list[MaskSet]":
     """Measure a source, and show how far it is."""
+    from dunhuang_data.executors import cores
     from dunhuang_data.mask_stats import measure_source
 
-    many = (os.cpu_count() or 1) if len(source) >= 2000 else 1
+    many = cores() if len(source) >= 2000 else 1
     with console.progress(len(source), f"measuring {source.root}") as progress:
         return measure_source(source, by, workers or many, any_size, progress)
 
