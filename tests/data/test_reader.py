@@ -16,6 +16,7 @@ import pytest
 
 from dunhuang_data.buffers import aligned_empty
 from dunhuang_data.errors import DatasetError, EnvironmentProblem
+from dunhuang_data.manifest import read_manifest
 from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.types import Samples
@@ -270,3 +271,40 @@ def test_memory_that_cannot_be_written_or_is_missing_is_refused(dataset: Path) -
         reader.read_stored([0], out={"image": frozen})
     with pytest.raises(ValueError, match="there is no memory for valid in out"):
         reader.read_stored([0], ("image", "valid"), {"image": aligned_empty((1, 32, 32, 3))})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_swapped_shard_is_found_when_it_is_opened(
+    make_dataset: Callable[[str], Path], tmp_path: Path, format: str
+) -> None:
+    copy = shutil.copytree(make_dataset(format), tmp_path / "copy")
+    one, two = (copy / shard.files[0].path for shard in read_manifest(copy).shards[:2])
+    one.rename(tmp_path / "one")
+    two.rename(one)
+    (tmp_path / "one").rename(two)
+    reader = DatasetReader(copy, "train")
+    for row in (0, 8):
+        with pytest.raises(DatasetError, match="is another shard's file, or was altered"):
+            reader.read([row])
+    assert reader.read([15]).image.shape == (1, 32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("format", "place", "sentence"),
+    [
+        ("zarr", -4 - 16 * 6, "its index fails its checksum"),
+        ("zarr", -2, "its index fails its checksum"),
+        ("hdf5", 128 + 16 * 3, "its table of chunks fails its checksum"),
+        ("hdf5", 128 + 16 * 21 + 1, "its table of chunks fails its checksum"),
+    ],
+)
+def test_a_flipped_bit_in_a_table_is_found_when_it_is_looked_up(
+    make_dataset: Callable[[str], Path], tmp_path: Path, format: str, place: int, sentence: str
+) -> None:
+    copy = shutil.copytree(make_dataset(format), tmp_path / "copy")
+    file = copy / read_manifest(copy).shards[0].files[0].path
+    data = bytearray(file.read_bytes())
+    data[place] ^= 2
+    file.write_bytes(data)
+    with pytest.raises(DatasetError, match=sentence):
+        DatasetReader(copy, "train").read([5])
