@@ -1,6 +1,7 @@
 """A converted dataset is what a build with that recipe would have made."""
 
 import filecmp
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,3 +135,19 @@ def test_a_source_that_was_replaced_is_read_anew(
     shutil.copytree(make_dataset("zarr"), source)
     convert_dataset(source, tmp_path / "two", BuildRecipe("zarr", 7, "gzip"))
     assert verify_dataset(tmp_path / "two") == []
+
+
+def test_a_plan_that_was_changed_with_its_hash_is_noticed(dataset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    table, marker = copy / "plan" / "patches.csv", copy / "plan" / "plan.json"
+    old = hashlib.sha256(table.read_bytes()).hexdigest()
+    rows = table.read_text().splitlines(keepends=True)
+    cells = rows[1].split(",")
+    cells[2] = str(int(cells[2]) + 1)  # another place in the picture
+    rows[1] = ",".join(cells)
+    table.write_text("".join(rows))
+    new = hashlib.sha256(table.read_bytes()).hexdigest()
+    marker.write_text(marker.read_text().replace(old, new))
+    with pytest.raises(DatasetError, match="does not have the content that its manifest says"):
+        convert_dataset(copy, tmp_path / "new", BuildRecipe("hdf5", 7))
+    assert not (tmp_path / "new").exists()
