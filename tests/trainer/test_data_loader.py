@@ -102,6 +102,30 @@ def test_a_tail_that_not_every_rank_has(reader: DatasetReader) -> None:
     assert [len(loader) for loader in loaders[:2]] == [2, 1]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_rank_without_any_batch_ends_and_stays_where_it_is_put(
+    reader: DatasetReader, workers: int
+) -> None:
+    loader = Loader(reader, 2, tail="keep", workers=workers, rank=24, world_size=25)
+    assert len(loader) == 0
+    assert list(loader) == list(loader.take(3)) == []
+    loader.seek(0)
+    assert (loader.epoch, loader.position) == (0, 0)
+    loader.load_state_dict({**loader.state_dict(), "epoch": 2})
+    assert loader.state_dict()["epoch"] == 2  # as the other ranks, not one further
+    with pytest.raises(UsageProblem, match="24 samples in train, none of them for rank 24 of 25"):
+        loader.seek(1)
+
+
+def test_fewer_than_no_batches_are_a_sentence(reader: DatasetReader) -> None:
+    loader = Loader(reader, 4)
+    with pytest.raises(UsageProblem, match="-1 batches were asked of a loader; expected 0 or more"):
+        loader.take(-1)
+    with pytest.raises(UsageProblem, match="cannot stand after -1 batches; expected 0 or more"):
+        loader.seek(-1)
+    assert (loader.epoch, loader.position) == (0, 0)
+
+
 def test_ranks_together_have_one_epoch_and_as_many_batches_each(reader: DatasetReader) -> None:
     alone = [batch.picks.rows.tolist() for batch in Loader(reader, 10, workers=0, seed=8)]
     ranks = [

@@ -120,19 +120,41 @@ class Loader:
         return _Iteration(self, lambda: self._spans(self.epoch, self.position))
 
     def take(self, steps: int) -> Iterator[StoredBatch]:
-        """Return the next ``steps`` batches, over the ends of epochs."""
+        """Return the next ``steps`` batches, over the ends of epochs; none if there is none at all.
+
+        Raises
+        ------
+        UsageProblem
+            If ``steps`` is negative.
+        """
+        if steps < 0:
+            raise UsageProblem(f"{steps} batches were asked of a loader; expected 0 or more.")
 
         def endless() -> Iterator[Span]:
             epoch, position = self.epoch, self.position
-            while self.order.count:
+            while len(self):  # a rank has none where the others have every sample
                 yield from self._spans(epoch, position)
                 epoch, position = epoch + 1, 0
 
         return _Iteration(self, lambda: islice(endless(), steps))
 
     def seek(self, step: int) -> None:
-        """Stand where a run of whole epochs from the start stands after ``step`` batches."""
-        epoch, batch = divmod(step, len(self))
+        """Stand where a run of whole epochs from the start stands after ``step`` batches.
+
+        Raises
+        ------
+        UsageProblem
+            If ``step`` is negative, or there is no batch to stand after.
+        """
+        if step < 0:
+            raise UsageProblem(f"A loader cannot stand after {step} batches; expected 0 or more.")
+        if step and not len(self):
+            raise UsageProblem(
+                f"A loader cannot stand after {step} batches where there is none: {self.reader.root} "
+                f"has {self.order.count} samples in {self.reader.split}, none of them for rank "
+                f"{self.order.rank} of {self.order.world_size}. Use fewer ranks or another split."
+            )
+        epoch, batch = divmod(step, len(self) or 1)
         self._stand(epoch, batch * self._stride)
 
     def state_dict(self) -> dict[str, int]:
@@ -186,7 +208,8 @@ class Loader:
         self._step_over_the_end()
 
     def _step_over_the_end(self) -> None:
-        if next(self._spans(self.epoch, self.position), None) is None:
+        # a rank without any batch stays where it is put: no epoch of it begins
+        if len(self) and next(self._spans(self.epoch, self.position), None) is None:
             self.epoch, self.position = self.epoch + 1, 0
 
     def _spans(self, epoch: int, position: int) -> Iterator[Span]:
