@@ -16,6 +16,8 @@ from dunhuang_trainer.data.ring import Asked, Ring, Slot
 from dunhuang_trainer.data.stored import Buffers, batch_buffers
 from dunhuang_trainer.data.turns import draw_turns
 
+State = dict[str, int | str | bool]  # plain values, which torch.load takes with weights_only
+
 
 def auto_workers() -> int:
     """Return as many threads as pay: 2, or none where there is one processor."""
@@ -150,34 +152,40 @@ class Loader:
             raise UsageProblem(f"A loader cannot stand after {step} batches; expected 0 or more.")
         if step and not len(self):
             raise UsageProblem(
-                f"A loader cannot stand after {step} batches where there is none: {self.reader.root} "
-                f"has {self.order.count} samples in {self.reader.split}, none of them for rank "
-                f"{self.order.rank} of {self.order.world_size}. Use fewer ranks or another split."
+                f"A loader cannot stand after {step} batches where there is none: "
+                f"{self.reader.root} has {self.order.count} samples in {self.reader.split}, "
+                f"none of them for rank {self.order.rank} of {self.order.world_size}. Use fewer ranks or another split."
             )
         epoch, batch = divmod(step, len(self) or 1)
         self._stand(epoch, batch * self._stride)
 
-    def state_dict(self) -> dict[str, int]:
-        """Return where the loader stands: seed, epoch, and the positions of it that are done.
+    def state_dict(self) -> State:
+        """Return where the loader stands: the epoch, the positions of it that are done, and whose.
 
         A batch counts as done when it was handed over.
         """
-        return {"seed": self.order.seed, "epoch": self.epoch, "position": self.position}
+        return {**self._identity(), "epoch": self.epoch, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Stand where another loader stood, whatever its workers, batch size and ranks were.
 
         Raises
         ------
         ResumeMismatchError
-            If it had another seed, or the place is not in this dataset.
+            If it had another order, masks or dataset, or the place is not in this dataset.
         """
-        seed, epoch, position = (state.get(key) for key in ("seed", "epoch", "position"))
-        if seed != self.order.seed:
-            raise ResumeMismatchError(
-                f"The loader's state is of seed {seed}, this loader has seed {self.order.seed}: "
-                "the order is another. Use the seed of the run that is resumed."
-            )
+        for key, mine in self._identity().items():
+            if key not in state:
+                raise ResumeMismatchError(
+                    f"The loader's state has no {key}; expected what state_dict returns, whole."
+                )
+            if state[key] != mine:
+                raise ResumeMismatchError(
+                    f"The loader's state is of {key} {state[key]}, this loader has {key} {mine}: "
+                    f"the samples that come next are others. Use the {key} of the run that is "
+                    "resumed."
+                )
+        epoch, position = state.get("epoch"), state.get("position")
         if (
             type(epoch) is not int
             or type(position) is not int
@@ -189,6 +197,16 @@ class Loader:
                 f"and a position of 0 to {self.order.count}. It is of another dataset, or damaged."
             )
         self._stand(epoch, position)
+
+    def _identity(self) -> State:
+        """Return what the order of samples and masks depends on."""
+        return {
+            "dataset": self.reader.manifest.content_sha256,
+            "split": self.reader.split,
+            "seed": self.order.seed,
+            "shuffle": self.order.shuffle,
+            "masks": self.order.masks,
+        }
 
     def close(self) -> None:
         """End the iteration that is under way, and wait for its threads."""
