@@ -154,7 +154,8 @@ class Loader:
             raise UsageProblem(
                 f"A loader cannot stand after {step} batches where there is none: "
                 f"{self.reader.root} has {self.order.count} samples in {self.reader.split}, "
-                f"none of them for rank {self.order.rank} of {self.order.world_size}. Use fewer ranks or another split."
+                f"none of them for rank {self.order.rank} of {self.order.world_size}. "
+                "Use fewer ranks or another split."
             )
         epoch, batch = divmod(step, len(self) or 1)
         self._stand(epoch, batch * self._stride)
