@@ -12,10 +12,10 @@ from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
 from dunhuang_data.shards import FORMAT_NAME, VERSION, schema
+from dunhuang_data.sums import SUMS
 from dunhuang_data.types import SPLITS, Split
 
 MARKER = "dataset.json"
-SUMS = "SHA256SUMS"
 CROISSANT = "croissant.json"
 CONTENTS = (
     MARKER, SUMS, CROISSANT, "plan", "zarr.json", "dataset.h5", "train", "val", "test",

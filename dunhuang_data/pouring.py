@@ -20,7 +20,6 @@ from dunhuang_data.growth import sweep_partial
 from dunhuang_data.manifest import (
     CROISSANT,
     MARKER,
-    SUMS,
     DatasetManifest,
     Shard,
     StoredFile,
@@ -31,7 +30,7 @@ from dunhuang_data.pictures import sha256_of_file
 from dunhuang_data.plan import PatchPlan, write_plan
 from dunhuang_data.recipe import BuildRecipe
 from dunhuang_data.shard_jobs import CONTAINERS, Unmade
-from dunhuang_data.sums import sums
+from dunhuang_data.sums import SUMS, sums
 from dunhuang_data.types import SPLITS
 
 Poured = Callable[[int, int], None]

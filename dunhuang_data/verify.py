@@ -9,7 +9,6 @@ from dunhuang_data.executors import run_jobs
 from dunhuang_data.manifest import (
     CROISSANT,
     MARKER,
-    SUMS,
     DatasetManifest,
     dataset_sha256,
     read_manifest,
@@ -21,7 +20,7 @@ from dunhuang_data.pouring import Poured, no_progress
 from dunhuang_data.schema_check import virtual_problems, zarr_problems
 from dunhuang_data.shard_check import DEPTHS, ShardCheck, check_shard, file_problems
 from dunhuang_data.shards import ShardPlace
-from dunhuang_data.sums import sums
+from dunhuang_data.sums import SUMS, sums
 
 
 def verify_plan(root: Path) -> PatchPlan:

@@ -3,7 +3,7 @@
 A block is as many rows of one split as go into a shard. One block is one job.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -103,9 +103,6 @@ class Block:
     samples: int
     files: tuple[StoredFile, ...]
     rows: tuple[tuple[str, ...], ...] = ()
-
-
-WriteBlock = Callable[[ExportJob], Block]
 
 
 @lru_cache(maxsize=3)

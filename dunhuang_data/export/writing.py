@@ -5,7 +5,7 @@ hidden name and gets its own when everything is in it; ``export.json`` marks it.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +102,7 @@ def export_dataset(
     *,
     overwrite: bool = False,
     workers: int = 1,
+    documents: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> tuple[StoredFile, ...]:
     """Write a dataset in another layout.
@@ -116,6 +117,8 @@ def export_dataset(
         Replace an earlier export.
     workers : int
         Processes; see `dunhuang_data.executors.run_jobs`.
+    documents : mapping of str to str, optional
+        Further text files to put into the folder, by name.
     progress : callable
         Called with the samples of each block as it is written.
 
@@ -144,6 +147,7 @@ def export_dataset(
         blocks.sort(key=lambda block: (SPLITS.index(block.split), block.number))
         files = [file for block in blocks for file in block.files]
         files += _beside(blocks, growing, source)
+        files += [put(growing, name, text.encode()) for name, text in (documents or {}).items()]
         write_json(growing / MARKER, _document(source))
         files.append(stored(growing, MARKER))
         write_text(growing / SUMS, sums((file.path, file.sha256) for file in files))

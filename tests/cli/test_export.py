@@ -3,8 +3,15 @@
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from dunhuang_data.export.recipe import ExportRecipe
+from dunhuang_data.export.writing import Source, open_source
+from dunhuang_data.types import Split
 
 Invoke = Callable[..., Any]
 
@@ -21,6 +28,9 @@ def test_the_folder_is_the_result_and_people_read_the_rest(
     assert len(list(out.glob("*.tar"))) == 3 + 2 + 1
     values = tomllib.loads((out / "run.toml").read_text())["export"]
     assert (values["to"], values["shard-size"], values["image-format"]) == ("webdataset", 10, "png")
+    listed = {line.split("  ", 1)[1] for line in (out / "SHA256SUMS").read_text().splitlines()}
+    assert listed == {path.name for path in out.iterdir()} - {"SHA256SUMS"}
+    assert "run.toml" in listed
 
 
 def test_json_and_splits(invoke: Invoke, dataset: Path, tmp_path: Path) -> None:
@@ -31,12 +41,43 @@ def test_json_and_splits(invoke: Invoke, dataset: Path, tmp_path: Path) -> None:
     document = json.loads(outcome.out)
     assert document["samples"] == {"val": 18, "test": 6}
     written = [path for path in out.rglob("*") if path.is_file()]
-    assert document["files"] == len(written) - 2  # without SHA256SUMS and run.toml
+    assert document["files"] == len(written) - 1  # without SHA256SUMS
     assert not (out / "train").exists()
     again = ("--config", out / "run.toml", "-o", tmp_path / "again")
     assert invoke("dunhuang-data", "export", dataset, *again).code == 0
-    sums = [(folder / "SHA256SUMS").read_bytes() for folder in (out, tmp_path / "again")]
-    assert sums[0] == sums[1]
+    sums = [
+        (folder / "SHA256SUMS").read_text().splitlines() for folder in (out, tmp_path / "again")
+    ]
+    # run.toml says that the options came from a file now, and nothing else is another
+    assert {line.split("  ")[1] for line in {*sums[0]} ^ {*sums[1]}} == {"run.toml"}
+
+
+def test_as_many_workers_as_cores_that_may_be_used(
+    invoke: Invoke, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dunhuang_data.export import writing
+
+    started: list[int] = []
+
+    def seen(source: Source, out: Path, **options: Any) -> tuple[()]:
+        started.append(options["workers"])
+        return ()
+
+    monkeypatch.setattr(writing, "export_dataset", seen)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 5, 9})
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    counts: dict[Split, int] = {}
+
+    def counted(root: Path, recipe: ExportRecipe) -> Source:
+        return replace(open_source(root, recipe), counts=counts)
+
+    monkeypatch.setattr(writing, "open_source", counted)
+    line = ("export", dataset, "-o", tmp_path / "out", "--to", "mds")
+    for counts["val"], workers in ((999, 1), (1000, 3)):
+        assert invoke("dunhuang-data", *line).code == 0
+        assert started.pop() == workers
+    assert invoke("dunhuang-data", *line, "--workers", 2).code == 0
+    assert started == [2]
 
 
 def test_a_dry_run_writes_nothing_and_refuses_as_the_real_one(

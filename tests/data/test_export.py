@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import hashlib
 import io
 import json
 import shutil
@@ -273,6 +274,20 @@ def test_any_number_of_workers_and_either_format_give_the_same_bytes(
     assert alone == again
     listed = [{line.split("  ", 1)[1] for line in text.splitlines()} for text in sums]
     assert listed == [{*alone, "export.json"}] * 2
+
+
+@pytest.mark.parametrize("layout", ["mds", "folder"])
+def test_documents_are_there_when_the_folder_is_and_are_in_its_sums(
+    made: Callable[[str, bool], Path], tmp_path: Path, layout: str
+) -> None:
+    source, out = open_source(made("zarr", False), ExportRecipe(layout, ("val",))), tmp_path / "out"
+    files = export_dataset(source, out, documents={"run.toml": "层 = 1\n"})
+    assert (out / "run.toml").read_text(encoding="utf-8") == "层 = 1\n"
+    named = {line.split("  ", 1)[1] for line in (out / "SHA256SUMS").read_text().splitlines()}
+    assert named == {file.path for file in files} == {*contents(out)} - {"SHA256SUMS"}
+    (record,) = [file for file in files if file.path == "run.toml"]
+    data = (out / "run.toml").read_bytes()
+    assert (record.bytes, record.sha256) == (len(data), hashlib.sha256(data).hexdigest())
 
 
 def test_shards_are_as_large_as_asked(made: Callable[[str, bool], Path], tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 
 from dunhuang_data.errors import UsageProblem
 from dunhuang_data.reader import DatasetReader
+from dunhuang_data.types import as_split
 from dunhuang_trainer.data import Order, PatchDataset, ShardStream
-from dunhuang_trainer.data.stored import read_into
+from dunhuang_trainer.data.stored import Buffers, batch_buffers, read_into
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,31 @@ def test_a_stream_reads_every_shard_once_in_order_and_mixes_a_window(
         stream.set_epoch(0)
         assert [int(sample["row"]) for sample in stream] == epochs[0]
         read.clear()
+
+
+def test_a_stream_takes_memory_for_the_rows_of_its_largest_window(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def seen(reader: DatasetReader, rows: int) -> Buffers:
+        taken.append(rows)
+        return batch_buffers(reader, rows)
+
+    monkeypatch.setattr("dunhuang_trainer.data.datasets.batch_buffers", seen)
+    # the validation split's shards hold 7, 7 and 4: which two are the first window is drawn
+    cases = (("train", 1, {7}), ("train", 9, {24}), ("test", 1, {6}), ("val", 2, {11, 14}))
+    for split, window, most in cases:
+        stream = ShardStream(dataset, as_split(split), window=window, seed=1)
+        for epoch in range(4):  # of seed 1, so that the short last shard comes first in some
+            stream.set_epoch(epoch)
+            assert len(list(stream)) == len(stream.reader)
+        assert set(taken) == most
+        assert len(taken) == 4  # once an epoch
+        taken.clear()
+    nothing = ShardStream(dataset, "test", rank=1, world_size=2)  # one shard, two ranks
+    assert list(nothing) == []
+    assert taken == [0]
 
 
 def test_streams_of_ranks_share_the_shards(dataset: Path, reader: DatasetReader) -> None:

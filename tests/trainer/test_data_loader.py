@@ -1,10 +1,12 @@
 """The loader: the same batches however they are read, threads that end, state that resumes."""
 
+import io
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,15 @@ def test_an_iteration_is_the_rest_of_an_epoch_and_the_next_is_another(
     assert len(loader) == 4
     assert all(sorted(rows) == list(range(24)) for rows in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
-    assert loader.state_dict() == {"seed": 0, "epoch": 3, "position": 0}
+    assert loader.state_dict() == {
+        "dataset": reader.manifest.content_sha256,
+        "split": "train",
+        "seed": 0,
+        "shuffle": True,
+        "masks": "fixed",
+        "epoch": 3,
+        "position": 0,
+    }
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -102,6 +112,30 @@ def test_a_tail_that_not_every_rank_has(reader: DatasetReader) -> None:
     assert [len(loader) for loader in loaders[:2]] == [2, 1]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_rank_without_any_batch_ends_and_stays_where_it_is_put(
+    reader: DatasetReader, workers: int
+) -> None:
+    loader = Loader(reader, 2, tail="keep", workers=workers, rank=24, world_size=25)
+    assert len(loader) == 0
+    assert list(loader) == list(loader.take(3)) == []
+    loader.seek(0)
+    assert (loader.epoch, loader.position) == (0, 0)
+    loader.load_state_dict({**loader.state_dict(), "epoch": 2})
+    assert loader.state_dict()["epoch"] == 2  # as the other ranks, not one further
+    with pytest.raises(UsageProblem, match="24 samples in train, none of them for rank 24 of 25"):
+        loader.seek(1)
+
+
+def test_fewer_than_no_batches_are_a_sentence(reader: DatasetReader) -> None:
+    loader = Loader(reader, 4)
+    with pytest.raises(UsageProblem, match="-1 batches were asked of a loader; expected 0 or more"):
+        loader.take(-1)
+    with pytest.raises(UsageProblem, match="cannot stand after -1 batches; expected 0 or more"):
+        loader.seek(-1)
+    assert (loader.epoch, loader.position) == (0, 0)
+
+
 def test_ranks_together_have_one_epoch_and_as_many_batches_each(reader: DatasetReader) -> None:
     alone = [batch.picks.rows.tolist() for batch in Loader(reader, 10, workers=0, seed=8)]
     ranks = [
@@ -127,7 +161,11 @@ def test_resuming_in_mid_epoch_goes_on_exactly(
         for _batch in first.take(6):
             pass
         state = first.state_dict()
-    assert state == {"seed": 5, "epoch": 1, "position": 10}
+    assert (state["seed"], state["epoch"], state["position"]) == (5, 1, 10)
+    stream = io.BytesIO()  # as it would lie in a checkpoint
+    torch.save(state, stream)
+    stream.seek(0)
+    state = torch.load(stream, weights_only=True)
     with Loader(reader, 5, workers=after, **settings) as second:
         second.load_state_dict(state)
         rest = [(kept(batch), turned(batch)) for batch in second.take(5)]
@@ -163,13 +201,41 @@ def test_another_batch_size_and_world_takes_up_the_rest(reader: DatasetReader) -
 
 def test_a_state_that_is_not_this_loaders_is_a_sentence(reader: DatasetReader) -> None:
     loader = Loader(reader, 4)
+    state = Loader(reader, 4, seed=1).state_dict()
     with pytest.raises(ResumeMismatchError, match="state is of seed 1, this loader has seed 0"):
-        loader.load_state_dict({"seed": 1, "epoch": 0, "position": 0})
+        loader.load_state_dict(state)
     for epoch, position in ((0, 25), (-1, 0), (0, 1.5)):
+        changed: Any = {**loader.state_dict(), "epoch": epoch, "position": position}
         with pytest.raises(ResumeMismatchError, match="expected whole numbers and a position of 0"):
-            loader.load_state_dict({"seed": 0, "epoch": epoch, "position": position})  # type: ignore[dict-item]
+            loader.load_state_dict(changed)
     with pytest.raises(UsageProblem, match="Batches of 0, None workers"):
         Loader(reader, 0)
+
+
+def test_a_state_of_other_masks_order_or_dataset_is_a_sentence(
+    dataset: Path, reader: DatasetReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader, test = Loader(reader, 4), DatasetReader(dataset, "test")
+    with monkeypatch.context() as patched:
+        changed = replace(test.manifest, content_sha256="f" * 64)
+        patched.setattr(test, "manifest", changed)
+        elsewhere = Loader(test, 4).state_dict()
+    others = {
+        "masks per-epoch, this loader has masks fixed": Loader(reader, 4, masks="per-epoch"),
+        "shuffle False, this loader has shuffle True": Loader(reader, 4, shuffle=False),
+        "split test, this loader has split train": Loader(test, 4),
+    }
+    states = {sentence: other.state_dict() for sentence, other in others.items()}
+    mine = reader.manifest.content_sha256
+    states[f"dataset {'f' * 64}, this loader has dataset {mine}"] = elsewhere
+    for sentence, state in states.items():
+        with pytest.raises(ResumeMismatchError, match=f"state is of {sentence}"):
+            loader.load_state_dict(state)
+    for key in loader.state_dict():
+        part = {name: value for name, value in loader.state_dict().items() if name != key}
+        with pytest.raises(ResumeMismatchError, match=f"has no {key}|is epoch None|position None"):
+            loader.load_state_dict(part)
+    assert (loader.epoch, loader.position) == (0, 0)
 
 
 def test_masks_per_epoch_are_laid_on_other_samples(reader: DatasetReader) -> None:
@@ -180,9 +246,7 @@ def test_masks_per_epoch_are_laid_on_other_samples(reader: DatasetReader) -> Non
             assert masks.tolist() == loader.order.mask_rows(batch.picks.epoch)[rows].tolist()
             assert np.array_equal(batch.image.numpy(), reader.read(rows).image)
             assert np.array_equal(unpack(batch.valid.numpy(), 32), reader.read(masks).valid)
-            assert batch.damage is None or np.array_equal(
-                unpack(batch.damage.numpy(), 32), reader.read(rows).damage
-            )
+            assert np.array_equal(unpack(batch.damage.numpy(), 32), reader.read(rows).damage)
 
 
 def test_a_finished_batch_is_turned_as_a_whole_and_may_be_kept(reader: DatasetReader) -> None:

@@ -1,13 +1,12 @@
 """``export``: a dataset in the layout of another program."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, out_option, workers_option, write_run_toml, writes_output
+from dunhuang_cli.options import FILE, out_option, resolved_toml, workers_option, writes_output
 from dunhuang_data.export import IMAGE_FORMATS, LAYOUTS, ExportRecipe
 
 if TYPE_CHECKING:
@@ -86,6 +85,7 @@ def export(
     White is a known pixel in the masks of all but lama, where white is a hole; export.json in the
     output says so. The same dataset gives the same bytes, on any number of workers.
     """  # noqa: D301 (\b keeps click from wrapping)
+    from dunhuang_data.executors import cores
     from dunhuang_data.export.writing import CONTENTS, export_dataset, open_source
     from dunhuang_data.refusals import refuse_existing
 
@@ -102,13 +102,13 @@ def export(
     listed = ", ".join(f"{number} {split}" for split, number in source.counts.items())
     console.say(f"{count} samples ({listed}) as {layout}, with {image_format} images.")
     if not dry_run:
-        many = (os.cpu_count() or 1) if count >= 1000 else 1
+        many = cores() if count >= 1000 else 1
         with console.progress(count, "exporting") as progress:
             files = export_dataset(
                 source, out,
-                overwrite=overwrite, workers=workers or many, progress=progress,
+                overwrite=overwrite, workers=workers or many,
+                documents={"run.toml": resolved_toml(ctx)}, progress=progress,
             )  # fmt: skip
-        write_run_toml(ctx, out)
         size = sum(file.bytes for file in files)
         document |= {"files": len(files), "bytes": size}
         console.say(f"{len(files)} files, {console.size(size)}; check: sha256sum -c SHA256SUMS")

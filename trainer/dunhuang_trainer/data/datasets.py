@@ -133,17 +133,22 @@ class ShardStream(IterableDataset[Sample]):
         self._epoch.fill_(epoch)
 
     def __iter__(self) -> Iterator[Sample]:
-        epoch, size = int(self._epoch), self.reader.manifest.recipe.shard_size
-        buffers: Buffers = {}
-        for window in self._windows(epoch):
-            spans = [range(n * size, min((n + 1) * size, self.order.count)) for n in window]
+        epoch = int(self._epoch)
+        windows = [(window[0], self._spans(window)) for window in self._windows(epoch)]
+        most = max((sum(map(len, spans)) for _, spans in windows), default=0)
+        buffers = batch_buffers(self.reader, most)
+        for first, spans in windows:
             rows = np.fromiter(chain(*spans), dtype=np.int64)  # in the order in which they lie
-            buffers = buffers or batch_buffers(self.reader, len(window) * size)
             read_into(self.reader, self.order.at(epoch, rows), buffers)
-            mixed = permutation(rng_for(self.order.seed, "window", epoch, window[0]), len(rows))
+            mixed = permutation(rng_for(self.order.seed, "window", epoch, first), len(rows))
             for place in mixed.tolist():
                 one = {name: buffer[place : place + 1].clone() for name, buffer in buffers.items()}
                 yield from _samples(one, rows[place : place + 1], self.reader.patch_size)
+
+    def _spans(self, window: list[int]) -> list[range]:
+        """Return the rows of some shards; the last shard of a split may have fewer."""
+        size, count = self.reader.manifest.recipe.shard_size, self.order.count
+        return [range(n * size, min((n + 1) * size, count)) for n in window]
 
     def _windows(self, epoch: int) -> Iterator[list[int]]:
         """Yield the numbers of the shards that this process reads, a window at a time."""
@@ -161,8 +166,5 @@ def _samples(stored: Buffers, rows: Rows, width: int) -> list[Sample]:
     """Return samples as torch takes them: views of one batch, whose masks are unpacked."""
     planes = {"image": stored["image"], "row": torch.from_numpy(rows)}
     for name in ("valid", "damage"):
-        if name in stored:
-            planes[name] = torch.from_numpy(unpack(stored[name].numpy(), width))
-        else:
-            planes[name] = torch.zeros_like(planes["valid"])
+        planes[name] = torch.from_numpy(unpack(stored[name].numpy(), width))
     return [{name: plane[place] for name, plane in planes.items()} for place in range(len(rows))]

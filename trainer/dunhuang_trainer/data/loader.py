@@ -16,6 +16,8 @@ from dunhuang_trainer.data.ring import Asked, Ring, Slot
 from dunhuang_trainer.data.stored import Buffers, batch_buffers
 from dunhuang_trainer.data.turns import draw_turns
 
+State = dict[str, int | str | bool]  # plain values, which torch.load takes with weights_only
+
 
 def auto_workers() -> int:
     """Return as many threads as pay: 2, or none where there is one processor."""
@@ -120,42 +122,71 @@ class Loader:
         return _Iteration(self, lambda: self._spans(self.epoch, self.position))
 
     def take(self, steps: int) -> Iterator[StoredBatch]:
-        """Return the next ``steps`` batches, over the ends of epochs."""
+        """Return the next ``steps`` batches, over the ends of epochs; none if there is none at all.
+
+        Raises
+        ------
+        UsageProblem
+            If ``steps`` is negative.
+        """
+        if steps < 0:
+            raise UsageProblem(f"{steps} batches were asked of a loader; expected 0 or more.")
 
         def endless() -> Iterator[Span]:
             epoch, position = self.epoch, self.position
-            while self.order.count:
+            while len(self):  # a rank has none where the others have every sample
                 yield from self._spans(epoch, position)
                 epoch, position = epoch + 1, 0
 
         return _Iteration(self, lambda: islice(endless(), steps))
 
     def seek(self, step: int) -> None:
-        """Stand where a run of whole epochs from the start stands after ``step`` batches."""
-        epoch, batch = divmod(step, len(self))
+        """Stand where a run of whole epochs from the start stands after ``step`` batches.
+
+        Raises
+        ------
+        UsageProblem
+            If ``step`` is negative, or there is no batch to stand after.
+        """
+        if step < 0:
+            raise UsageProblem(f"A loader cannot stand after {step} batches; expected 0 or more.")
+        if step and not len(self):
+            raise UsageProblem(
+                f"A loader cannot stand after {step} batches where there is none: "
+                f"{self.reader.root} has {self.order.count} samples in {self.reader.split}, "
+                f"none of them for rank {self.order.rank} of {self.order.world_size}. "
+                "Use fewer ranks or another split."
+            )
+        epoch, batch = divmod(step, len(self) or 1)
         self._stand(epoch, batch * self._stride)
 
-    def state_dict(self) -> dict[str, int]:
-        """Return where the loader stands: seed, epoch, and the positions of it that are done.
+    def state_dict(self) -> State:
+        """Return where the loader stands: the epoch, the positions of it that are done, and whose.
 
         A batch counts as done when it was handed over.
         """
-        return {"seed": self.order.seed, "epoch": self.epoch, "position": self.position}
+        return {**self._identity(), "epoch": self.epoch, "position": self.position}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Stand where another loader stood, whatever its workers, batch size and ranks were.
 
         Raises
         ------
         ResumeMismatchError
-            If it had another seed, or the place is not in this dataset.
+            If it had another order, masks or dataset, or the place is not in this dataset.
         """
-        seed, epoch, position = (state.get(key) for key in ("seed", "epoch", "position"))
-        if seed != self.order.seed:
-            raise ResumeMismatchError(
-                f"The loader's state is of seed {seed}, this loader has seed {self.order.seed}: "
-                "the order is another. Use the seed of the run that is resumed."
-            )
+        for key, mine in self._identity().items():
+            if key not in state:
+                raise ResumeMismatchError(
+                    f"The loader's state has no {key}; expected what state_dict returns, whole."
+                )
+            if state[key] != mine:
+                raise ResumeMismatchError(
+                    f"The loader's state is of {key} {state[key]}, this loader has {key} {mine}: "
+                    f"the samples that come next are others. Use the {key} of the run that is "
+                    "resumed."
+                )
+        epoch, position = state.get("epoch"), state.get("position")
         if (
             type(epoch) is not int
             or type(position) is not int
@@ -167,6 +198,16 @@ class Loader:
                 f"and a position of 0 to {self.order.count}. It is of another dataset, or damaged."
             )
         self._stand(epoch, position)
+
+    def _identity(self) -> State:
+        """Return what the order of samples and masks depends on."""
+        return {
+            "dataset": self.reader.manifest.content_sha256,
+            "split": self.reader.split,
+            "seed": self.order.seed,
+            "shuffle": self.order.shuffle,
+            "masks": self.order.masks,
+        }
 
     def close(self) -> None:
         """End the iteration that is under way, and wait for its threads."""
@@ -186,7 +227,8 @@ class Loader:
         self._step_over_the_end()
 
     def _step_over_the_end(self) -> None:
-        if next(self._spans(self.epoch, self.position), None) is None:
+        # a rank without any batch stays where it is put: no epoch of it begins
+        if len(self) and next(self._spans(self.epoch, self.position), None) is None:
             self.epoch, self.position = self.epoch + 1, 0
 
     def _spans(self, epoch: int, position: int) -> Iterator[Span]:
