@@ -185,7 +185,7 @@ def workers_that_fit(
     plan : PatchPlan
     recipe : BuildRecipe
     workers : int
-        0: one per core from 1,000 samples on, else one.
+        0: one per core from 1,000 samples on, else one. Never more than shards.
     max_memory : int, optional
         Bytes that all workers together may take.
 
@@ -194,7 +194,8 @@ def workers_that_fit(
     UsageProblem
         If not even one fits.
     """
-    wanted = workers or (cores() if len(plan.patches) >= 1000 else 1)
+    shards = sum(-(-count // recipe.shard_size) for count in plan.count_by_split().values())
+    wanted = min(workers or (cores() if len(plan.patches) >= 1000 else 1), max(1, shards))
     if max_memory is None:
         return wanted
     each = worker_bytes(plan, recipe)

@@ -50,7 +50,7 @@ class OpenFile:
         status = os.fstat(self.descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "this is no file", path)
-        self.size = status.st_size
+        self.size, self.changed_ns = status.st_size, status.st_mtime_ns
 
     def __del__(self) -> None:
         if self._open:
@@ -166,10 +166,16 @@ class ShardTable:
         return self._map
 
     def look_again(self) -> None:
-        """Forget the map of a file that was cut meanwhile: touching it would end the process."""
-        if os.fstat(self.file.descriptor).st_size != self.file.size:
-            self._checked = bytearray(len(self.offsets))
-            self._map = None
+        """Forget the map, and what was checked, of a file that was cut or written to meanwhile.
+
+        To touch a map beyond the end of its file would end the process.
+        """
+        if self._map is not None:
+            status = os.fstat(self.file.descriptor)
+            if (status.st_size, status.st_mtime_ns) != (self.file.size, self.file.changed_ns):
+                self._checked = bytearray(len(self.offsets))
+                self._map = None
+                self.file.changed_ns = status.st_mtime_ns
 
     def _read_checked(self, row: int, target: UInt8Array) -> None:
         offset, checksums = int(self.offsets[row]), self.checksums

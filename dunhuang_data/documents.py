@@ -65,6 +65,10 @@ def read_document(
     readable = [expected] if isinstance(expected, dict) else list(expected)
     if found not in readable:
         known = " or ".join(map(str, readable))
+        if isinstance(found, dict) and found.get("name") == readable[-1].get("name"):
+            newest = readable[-1].get("version")
+            if type(found.get("version")) is int and found["version"] > newest:
+                remedy = "Read it with a newer version of this program."
         raise kind(f"{path} has the format {found}; this version reads {known}. {remedy}")
     return dict(document)
 

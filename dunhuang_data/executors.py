@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -73,6 +74,19 @@ def _start_worker(parent: int) -> None:
     threading.Thread(target=end_with_the_parent, daemon=True).start()
 
 
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Hold Ctrl-C back while workers are started: they inherit this, and die without a word.
+
+    In a worker it stays held back, and is ignored as soon as it can be.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 AHEAD = 4  # jobs a worker that are handed out before there are results
 
 
@@ -93,7 +107,8 @@ def _processes(
         try:
             while True:
                 wanted = AHEAD * workers - len(futures)
-                futures |= {pool.submit(function, job) for job in islice(jobs, wanted)}
+                with _interrupts_wait():
+                    futures |= {pool.submit(function, job) for job in islice(jobs, wanted)}
                 if not futures:
                     break
                 done, futures = wait(futures, return_when=FIRST_COMPLETED)

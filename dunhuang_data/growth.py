@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dunhuang_data.atomic import explained, locked, replace_folder, write_json
-from dunhuang_data.errors import DataProblem, OutputExistsError
+from dunhuang_data.errors import DataProblem, OutputError, OutputExistsError
 from dunhuang_data.refusals import Contents, refuse_existing
 
 STATE = "state"  # folder of the records; gone when the output is whole
@@ -92,7 +92,7 @@ def growing(growth: Growth) -> Iterator[Path]:
             with suppress(OSError):  # unless there is something in it
                 building.rmdir()
             raise
-        with _gone_if_empty(building, growth.contents[0]):
+        with _gone_if_empty(building, growth.contents[0]), _what_is_kept(building):
             yield building
         with explained(growth.out):
             shutil.rmtree(building / STATE, ignore_errors=True)
@@ -129,6 +129,22 @@ def _gone_if_empty(building: Path, marker: str) -> Iterator[None]:
         ):
             shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+@contextmanager
+def _what_is_kept(building: Path) -> Iterator[None]:
+    """Where writing is refused, say how much is whole, and that it is kept."""
+    try:
+        yield
+    except OutputError as error:
+        whole = len(list((building / STATE).glob("*"))) if (building / STATE).exists() else 0
+        if not whole:
+            raise
+        reason = str(error).split(" Make room", 1)[0]
+        raise OutputError(
+            f"{reason} {whole} parts are whole and kept in {building}. Make room or permission "
+            "there, and run the same command again; it continues."
+        ) from error
 
 
 def _start_or_continue(building: Path, growth: Growth) -> None:

@@ -155,12 +155,16 @@ class DatasetReader:
             As `read`.
         """
         wanted = self._checked(rows)
+        if isinstance(names, str):
+            raise ValueError(f"names is {names!r}; expected a list of names")
         chosen = tuple(names if names is not None else out if out is not None else ARRAY_NAMES)
         if out is not None and set(chosen) - set(out):
             raise ValueError(f"there is no memory for {sorted(set(chosen) - set(out))[0]} in out")
         unknown = sorted(set(chosen) - set(ARRAY_NAMES))
         if unknown:
-            raise DatasetError(f"There is no array {unknown[0]!r}; there are {ARRAY_NAMES}.")
+            raise DatasetError(
+                f"There is no array {unknown[0]!r}; there are {', '.join(ARRAY_NAMES)}."
+            )
         if out is None:
             self._open_first(wanted)
         found = {}

@@ -6,7 +6,7 @@ then the default.
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -17,6 +17,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 ORIGINS = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment", "DEFAULT_MAP": "--config"}
 FROM_PRESET = "dunhuang_cli.from_preset"  # in a context's meta: options that a preset settled
+NOT_RECORDED = ("json", "dry-run", "overwrite", "resume")
+NO_BYTE_CHANGES = ("out", "workers", "scheduler", "max-memory", "keep-going")
 FILE = click.Path(path_type=Path)
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
@@ -81,8 +83,12 @@ def _configurable(parameter: click.Parameter) -> bool:
     return isinstance(parameter, click.Option) and not parameter.is_eager
 
 
-def resolved_toml(ctx: click.Context) -> str:
-    """Return every option of this call as TOML, each with where its value came from."""
+def resolved_toml(ctx: click.Context, without: Sequence[str] = ()) -> str:
+    """Return the options of this call as TOML, each with where its value came from.
+
+    ``without`` names those that are left out: of a dataset, what changes no byte of it, for this
+    text lies in it.
+    """
     lines = [f"# {ctx.command_path}, as it was run; use it again with --config", ""]
     for parameter in ctx.command.params:
         if isinstance(parameter, click.Argument):
@@ -96,7 +102,7 @@ def resolved_toml(ctx: click.Context) -> str:
             continue
         value = ctx.params.get(str(parameter.name))
         source = ctx.get_parameter_source(str(parameter.name))
-        if value is not None and _key(parameter) not in ("json", "dry-run", "overwrite", "resume"):
+        if value is not None and _key(parameter) not in (*NOT_RECORDED, *without):
             origin = ORIGINS.get(source.name if source else "", "default")
             if origin == "--config" and parameter.name in ctx.meta.get(FROM_PRESET, ()):
                 origin = "--preset"

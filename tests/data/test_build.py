@@ -1,5 +1,6 @@
 """The build: same bytes however it runs, whole or absent, and it continues where it stopped."""
 
+import errno
 import filecmp
 import json
 import os
@@ -518,6 +519,7 @@ def test_fewer_workers_are_started_where_memory_is_short(plan: PatchPlan) -> Non
     assert workers_that_fit(plan, recipe, 8, 3 * each) == 3
     assert workers_that_fit(plan, recipe, 2, 3 * each) == 2
     assert workers_that_fit(plan, recipe, 0, None) == 1  # few samples: more do not pay
+    assert workers_that_fit(plan, replace(recipe, shard_size=1000), 8, None) == 3  # one a shard
     with pytest.raises(UsageProblem, match=r"--max-memory is .* MB; one worker takes about"):
         workers_that_fit(plan, recipe, 1, each - 1)
     # HDF5 is written from memory, so its shards count
@@ -606,3 +608,23 @@ def test_more_than_ten_shards_stand_in_their_order(
     numbers = [shard.number for shard in manifest.shards if shard.split == "train"]
     assert numbers == list(range(12))
     assert verify_dataset(tmp_path / "out") == []
+
+
+def test_where_the_disk_is_full_later_the_sentence_says_what_is_kept(
+    dataset: Path, plan: PatchPlan, bank: MaskBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, out = BuildRecipe("zarr", 7), tmp_path / "out"
+    real, written = os.replace, [0]
+
+    def full(source: Path, target: Path) -> None:
+        written[0] += 1
+        if written[0] > 10:  # two shards of three files, each with its record, are whole
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dunhuang_data.atomic.os.replace", full)
+        with pytest.raises(OutputError, match=r"No space left on device\..* 2 parts are whole and"):
+            build_dataset(plan, bank, out, recipe)
+    build_dataset(plan, bank, out, recipe)
+    assert same_files(out, dataset)

@@ -79,7 +79,7 @@ def test_workers_are_started_when_the_first_part_shows_that_it_pays(
         return run_jobs(function, jobs, 1)  # type: ignore[arg-type]
 
     monkeypatch.setattr("dunhuang_data.mask_bank.writing.run_jobs", noted)
-    monkeypatch.setattr("os.cpu_count", lambda: 5)
+    monkeypatch.setattr("dunhuang_data.mask_bank.writing.cores", lambda: 5)
     write_bank(RECIPE, tmp_path / "quick", masks_per_file=PER_FILE, workers=0)
     monkeypatch.setattr("dunhuang_data.mask_bank.writing.WORTH_S", 0.0)
     write_bank(RECIPE, tmp_path / "slow", masks_per_file=PER_FILE, workers=0)

@@ -308,3 +308,15 @@ def test_a_flipped_bit_in_a_table_is_found_when_it_is_looked_up(
     file.write_bytes(data)
     with pytest.raises(DatasetError, match=sentence):
         DatasetReader(copy, "train").read([5])
+
+
+def test_what_is_written_over_a_mapped_file_is_checked_again(dataset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(dataset, tmp_path / "copy")
+    reader = DatasetReader(copy, "train")
+    for _ in range(2):  # the second time from the map
+        reader.read([0, 8])
+    one, two = (copy / f"train/image/c.{number}.0.0.0" for number in (0, 1))
+    with one.open("r+b") as file:  # in place: the map shows what is there now
+        file.write(two.read_bytes()[: 32 * 32 * 3])
+    with pytest.raises(DatasetError, match="chunk 0 fails its checksum"):
+        reader.read([0])

@@ -11,6 +11,7 @@ import click
 from dunhuang_cli import console
 from dunhuang_cli.options import (
     FILE,
+    NO_BYTE_CHANGES,
     BytesType,
     Function,
     out_option,
@@ -103,6 +104,7 @@ def build(
         worker_bytes,
         workers_that_fit,
     )
+    from dunhuang_data.errors import PictureError, UsageProblem
     from dunhuang_data.manifest import CONTENTS
     from dunhuang_data.mask_bank import open_bank
     from dunhuang_data.plan import read_plan
@@ -110,7 +112,19 @@ def build(
 
     refuse_existing(out, CONTENTS, overwrite, (plan, masks))
     patch_plan, bank = read_plan(plan), open_bank(masks)
+    if damage_masks is not None and patch_plan.damage_root is None:
+        raise UsageProblem(
+            f"--damage-masks is {damage_masks}, but {plan} was made without masks of damage. Make "
+            "the plan again with --exclude-masks, or leave the option out."
+        )
     patch_plan = patch_plan.moved(pictures, damage_masks)
+    missing = [path for path in patch_plan.inputs() if not path.is_file()]
+    if missing and not keep_going:
+        more = f" (nor are {len(missing) - 1} others)" if len(missing) > 1 else ""
+        raise PictureError(
+            f"The plan needs {missing[0]}, which is not there{more}. Put it back, or say where "
+            "pictures are now with --pictures, and masks of damage with --damage-masks."
+        )
     recipe = BuildRecipe(format, shard_size, codec)
     check_bank_fits(patch_plan, bank)
     count = len(patch_plan.patches)
@@ -141,7 +155,7 @@ def build(
                 patch_plan, bank, out, recipe,
                 overwrite=overwrite, resume=resume, keep_going=keep_going,
                 workers=started, scheduler=scheduler,
-                documents={"run.toml": resolved_toml(ctx)}, progress=progress,
+                documents={"run.toml": resolved_toml(ctx, NO_BYTE_CHANGES)}, progress=progress,
             )  # fmt: skip
         document |= {"bytes": manifest.bytes(), "content_sha256": manifest.content_sha256}
         console.say(f"{console.size(manifest.bytes())}; content {manifest.content_sha256[:16]}…")

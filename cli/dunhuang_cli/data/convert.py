@@ -8,7 +8,7 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.data.build import container_options
-from dunhuang_cli.options import FILE, out_option, resolved_toml, writes_output
+from dunhuang_cli.options import FILE, NO_BYTE_CHANGES, out_option, resolved_toml, writes_output
 
 
 @click.command()
@@ -65,7 +65,7 @@ def convert(
                 shards, out, recipe,
                 overwrite=overwrite, resume=resume,
                 workers=workers or (cores() if count >= 1000 else 1),
-                documents={"run.toml": resolved_toml(ctx)}, progress=progress,
+                documents={"run.toml": resolved_toml(ctx, NO_BYTE_CHANGES)}, progress=progress,
             )  # fmt: skip
         document |= {"bytes": manifest.bytes(), "content_sha256": manifest.content_sha256}
         console.say(f"{console.size(manifest.bytes())}; content {manifest.content_sha256[:16]}…")

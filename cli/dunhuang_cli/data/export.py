@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FILE, out_option, resolved_toml, workers_option, writes_output
+from dunhuang_cli.options import (
+    FILE,
+    NO_BYTE_CHANGES,
+    out_option,
+    resolved_toml,
+    workers_option,
+    writes_output,
+)
 from dunhuang_data.export import IMAGE_FORMATS, LAYOUTS, ExportRecipe
 
 if TYPE_CHECKING:
@@ -107,7 +114,7 @@ def export(
             files = export_dataset(
                 source, out,
                 overwrite=overwrite, workers=workers or many,
-                documents={"run.toml": resolved_toml(ctx)}, progress=progress,
+                documents={"run.toml": resolved_toml(ctx, NO_BYTE_CHANGES)}, progress=progress,
             )  # fmt: skip
         size = sum(file.bytes for file in files)
         document |= {"files": len(files), "bytes": size}
