@@ -215,18 +215,20 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(
     assert once["error"] == ""
     assert same_files(tmp_path / "once", whole)
     words = raw_words(rng_for(11, "kill", format, workers), 40 * kills) >> np.uint64(11)
-    killed, out = 0, tmp_path / "0"
+    killed, out, seconds = 0, tmp_path / "0", once["seconds"]
     for number, word in enumerate(words.tolist()):
         if killed == kills:
             break
         share = (killed + word / 2**53) / kills  # spread over all its duration
         outcome = server.build(
             plan_root, bank_root, out, format,
-            workers=workers, kill_after=share * once["seconds"],
+            workers=workers, kill_after=share * seconds,
         )  # fmt: skip
         assert outcome["error"] == ""
         assert not outcome["orphans"]
         killed += outcome["killed"]
+        if not outcome["killed"]:  # the machine was slower when the whole build was timed
+            seconds *= 0.8
         check_nothing_half_done(Path(f"{out}.building"), whole)
         if out.exists():
             assert not (out / "build.json").exists() or outcome["killed"]
