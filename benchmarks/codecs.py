@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from dunhuang_data.codecs import CODECS, decode_into, encode
+from dunhuang_data.codecs import decode_into, encode
 from dunhuang_data.polarity import pack
+from dunhuang_data.recipe import CODECS
 from dunhuang_data.rng import draw_below, rng_for
 from dunhuang_data.types import UInt8Array
 from dunhuang_data.walks import walk_to_order

@@ -17,10 +17,10 @@ import zlib
 import numpy as np
 
 from dunhuang_data.interpolation import predict, restore_into
+from dunhuang_data.recipe import CODECS
+from dunhuang_data.shards import ARRAY_NAMES
 from dunhuang_data.types import UInt8Array
 
-CODECS = ("none", "gzip", "lossless")
-ARRAYS = ("image", "valid", "damage")
 GZIP_LEVEL = 3  # of photographs, 4 to 9 make more bytes in more time
 ZSTD_LEVEL = 1  # of differences between pixels, no level up to 12 makes 0.3 % fewer
 
@@ -96,13 +96,8 @@ def decode_into(codec: str, name: str, data: bytes | memoryview, out: UInt8Array
         out.reshape(-1)[:] = np.frombuffer(_unzstd(data, out.nbytes), dtype=np.uint8)
 
 
-def encode_deflate(row: UInt8Array) -> bytes:
-    """Return a row as the zlib stream that HDF5's ``deflate`` filter stores, level `GZIP_LEVEL`."""
-    return zlib.compress(np.ascontiguousarray(row).data, GZIP_LEVEL)
-
-
 def decode_deflate_into(data: bytes | memoryview, out: UInt8Array) -> None:
-    """Undo `encode_deflate`, with the rules and errors of `decode_into`."""
+    """Write the sample in a zlib stream, as HDF5 stores gzip, into `out`; see `decode_into`."""
     _check_writeable(out)
     _inflate_into(data, out, _ZLIB)
 
@@ -110,8 +105,8 @@ def decode_deflate_into(data: bytes | memoryview, out: UInt8Array) -> None:
 def _check(codec: str, name: str, row: UInt8Array) -> None:
     if codec not in CODECS:
         raise ValueError(f"there is no codec {codec!r}: it is one of {', '.join(CODECS)}")
-    if name not in ARRAYS:
-        raise ValueError(f"there is no array {name!r}: it is one of {', '.join(ARRAYS)}")
+    if name not in ARRAY_NAMES:
+        raise ValueError(f"there is no array {name!r}: it is one of {', '.join(ARRAY_NAMES)}")
     if row.dtype != np.uint8 or row.size == 0:
         raise ValueError(
             f"a sample of {name} is uint8 with at least one pixel, not {row.dtype} {row.shape}"

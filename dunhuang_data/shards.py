@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dunhuang_data.polarity import MEANING, pack, unpack
-from dunhuang_data.types import Samples, Split, UInt8Array
+from dunhuang_data.polarity import MEANING
+from dunhuang_data.types import Split, UInt8Array
 
 FORMAT_NAME = "dunhuang-dataset"
 VERSION = 3
@@ -120,25 +120,6 @@ Stored = dict[str, UInt8Array]
 """Arrays as they are stored, by name; the two binary ones packed."""
 
 
-def stored_arrays(samples: Samples) -> Stored:
-    """Return samples as they are stored: the two binary arrays packed."""
-    return {
-        "image": samples.image,
-        "valid": pack(samples.valid),
-        "damage": pack(samples.damage),
-    }
-
-
-def samples_from_stored(arrays: Stored) -> Samples:
-    """Undo `stored_arrays`."""
-    width = arrays["image"].shape[2]
-    return Samples(
-        image=arrays["image"],
-        valid=unpack(arrays["valid"], width),
-        damage=unpack(arrays["damage"], width),
-    )
-
-
 class ContentHash:
     """The hash of a shard's content, sample by sample: its arrays as stored, its rows of the plan.
 
@@ -175,7 +156,7 @@ def content_sha256(arrays: Stored, rows: Sequence[Sequence[str]], version: int =
     Parameters
     ----------
     arrays : dict of str to (n, ...) uint8 array
-        As of `stored_arrays`.
+        As they are stored.
     rows : sequence of rows of the plan
         One a sample.
     version : int

@@ -16,8 +16,10 @@ from zarr.core.buffer import NDBuffer
 from zarr.core.common import JSON
 from zarr.registry import register_codec
 
-from dunhuang_data.codecs import ARRAYS, CODECS, GZIP_LEVEL, ZSTD_LEVEL
+from dunhuang_data.codecs import GZIP_LEVEL, ZSTD_LEVEL
 from dunhuang_data.interpolation import LEVELS, predict, restore_into
+from dunhuang_data.recipe import CODECS
+from dunhuang_data.shards import ARRAY_NAMES
 
 NAME = "dunhuang.interpolation"
 
@@ -35,10 +37,10 @@ def zarr_codecs(codec: str, array_name: str) -> list[dict[str, Any]]:
     ValueError
         If there is no such codec or array.
     """
-    if codec not in CODECS or array_name not in ARRAYS:
+    if codec not in CODECS or array_name not in ARRAY_NAMES:
         raise ValueError(
             f"there is no codec {codec!r} for {array_name!r}: codecs are {', '.join(CODECS)}, "
-            f"arrays {', '.join(ARRAYS)}"
+            f"arrays {', '.join(ARRAY_NAMES)}"
         )
     chain: list[dict[str, Any]] = [{"name": "bytes"}]
     if codec == "gzip":

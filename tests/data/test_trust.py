@@ -17,9 +17,9 @@ from dunhuang_data.plan import make_plan
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe
 from dunhuang_data.rng import raw_words, rng_for
-from dunhuang_data.shards import stored_arrays
 from dunhuang_data.types import SPLITS, Samples, Split
 from dunhuang_data.verify import verify_dataset
+from stored import stored_arrays
 
 PATCH = 9  # px: one byte and a bit
 SHARD = 5

@@ -16,8 +16,9 @@ from zarr.storage import MemoryStore
 
 from drawings import draw_picture
 from dunhuang_data import zarr_codec
-from dunhuang_data.codecs import CODECS, decode_into, encode
+from dunhuang_data.codecs import decode_into, encode
 from dunhuang_data.interpolation import predict
+from dunhuang_data.recipe import CODECS
 from dunhuang_data.types import UInt8Array
 
 NAMES = ("image", "valid", "damage")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import zarr
 
-from dunhuang_data.shards import stored_arrays
 from dunhuang_data.types import SPLITS, Samples
 from dunhuang_data.zarr_codec import register
+from stored import stored_arrays
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 STOCK = ("v1-zarr", "v2-zarr", "v3-zarr-none", "v3-zarr-gzip")  # no codec of ours
