@@ -28,7 +28,12 @@ PACKAGES = {  # module: distribution
 
 def installed(module: str) -> bool:
     """Tell whether a peer can be imported."""
-    return find_spec(module) is not None
+    there = find_spec(module) is not None
+    if there and module == "streaming":  # which imports torchvision
+        from dunhuang_trainer.torchvision_import import prepare_torchvision
+
+        prepare_torchvision()
+    return there
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.machine import Bytes
 
-PICTURES = Path("/work/shared/data")
+PICTURES = Path(__file__).parents[2] / "shared" / "data"
 FALLBACK = (
     "astronaut.png", "chelsea.png", "coffee.png", "ihc.png", "hubble_deep_field.jpg",
     "retina.jpg", "rocket.jpg",
