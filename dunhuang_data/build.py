@@ -150,6 +150,11 @@ def build_id(plan: PatchPlan, masks_sha256: str, recipe: BuildRecipe) -> str:
     return digest.hexdigest()
 
 
+def shard_count(plan: PatchPlan, recipe: BuildRecipe) -> int:
+    """Return how many shards a plan fills, of all splits."""
+    return sum(-(-count // recipe.shard_size) for count in plan.count_by_split().values())
+
+
 def sample_bytes(patch_size: int) -> int:
     """Return what a sample takes in a shard without compression, in bytes."""
     rows = [array.row_shape for array in schema(patch_size)]
@@ -158,8 +163,8 @@ def sample_bytes(patch_size: int) -> int:
 
 def dataset_bytes(plan: PatchPlan, recipe: BuildRecipe) -> int:
     """Return what the shards of a plan take without compression, in bytes; less with a codec."""
-    shards = sum(-(-count // recipe.shard_size) for count in plan.count_by_split().values())
-    return len(plan.patches) * sample_bytes(plan.recipe.patch_size) + shards * 3 * IDENTITY_BYTES
+    identities = shard_count(plan, recipe) * 3 * IDENTITY_BYTES
+    return len(plan.patches) * sample_bytes(plan.recipe.patch_size) + identities
 
 
 def worker_bytes(plan: PatchPlan, recipe: BuildRecipe) -> int:
@@ -194,16 +199,16 @@ def workers_that_fit(
     UsageProblem
         If not even one fits.
     """
-    shards = sum(-(-count // recipe.shard_size) for count in plan.count_by_split().values())
-    wanted = min(workers or (cores() if len(plan.patches) >= 1000 else 1), max(1, shards))
+    wanted = workers or (cores() if len(plan.patches) >= 1000 else 1)
+    wanted = min(wanted, max(1, shard_count(plan, recipe)))
     if max_memory is None:
         return wanted
     each = worker_bytes(plan, recipe)
     if max_memory < each:
-        smaller = "a smaller --shard-size or " if recipe.format == "hdf5" else ""
+        smaller = ", or use a smaller --shard-size" if recipe.format == "hdf5" else ""
         raise UsageProblem(
             f"--max-memory is {max_memory / 1e6:,.0f} MB; one worker takes about "
-            f"{each / 1e6:,.0f} MB. Allow {smaller}that much."
+            f"{each / 1e6:,.0f} MB. Allow that much{smaller}."
         )
     return min(wanted, max_memory // each)
 

@@ -79,7 +79,7 @@ def convert_dataset(
             f"{source} has shards of {manifest.recipe.shard_size} samples; converting keeps them, "
             f"{recipe.shard_size} were asked for."
         )
-    plan = plan_of(source)
+    plan = _plan_of(source, manifest)
     identity = (
         build_id(plan, manifest.masks_sha256, recipe)
         if manifest.version == VERSION
@@ -112,18 +112,9 @@ def convert_dataset(
     return read_manifest(out)
 
 
-def plan_of(root: Path) -> PatchPlan:
-    """Return the plan that lies in a dataset.
-
-    Raises
-    ------
-    DatasetError
-        If it does not fit the dataset.
-    PlanError
-        If it cannot be read.
-    """
+def _plan_of(root: Path, manifest: DatasetManifest) -> PatchPlan:
+    """Return the plan that lies in a dataset, if it fits it."""
     plan = read_plan(root / "plan")
-    manifest = read_manifest(root)
     for split, count in plan.count_by_split().items():
         if manifest.samples(split) != count:
             raise DatasetError(

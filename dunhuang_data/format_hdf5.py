@@ -138,9 +138,10 @@ def new_shard(root: Path, place: ShardPlace) -> Iterator[NewShard]:
     shard = NewShard(place)
     yield shard
     data, table = _encode(place, shard)
+    file = np.frombuffer(data, dtype=np.uint8)
     for entry in table.reshape(-1):
         start = int(entry["offset"])
-        entry["crc32c"] = google_crc32c.value(bytes(data[start : start + int(entry["length"])]))
+        entry["crc32c"] = google_crc32c.value(file[start : start + int(entry["length"])])
     front = place.identity("all", shard.content_sha256) + table.tobytes()
     front += int(google_crc32c.value(front)).to_bytes(CHECKSUM_BYTES, "little")
     data[: len(front)] = front

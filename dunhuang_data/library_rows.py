@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from dunhuang_data.recipe import OTHER_CODEC
 from dunhuang_data.shards import Stored, schema
+
+
+def needs_library(format: str, version: int, codec: str) -> bool:
+    """Whether the container's own library alone can read a dataset, not its byte ranges."""
+    return codec == OTHER_CODEC or (format == "hdf5" and version < 3)
+
 
 MOST_OPEN = 32  # files of HDF5
 

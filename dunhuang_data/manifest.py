@@ -11,7 +11,7 @@ from dunhuang_data import __version__
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import DatasetError
 from dunhuang_data.recipe import BuildRecipe, PlanRecipe, recipe_from_json
-from dunhuang_data.shards import FORMAT_NAME, VERSION, schema
+from dunhuang_data.shards import FORMAT_NAME, VERSION, ShardPlace, schema
 from dunhuang_data.sums import SUMS
 from dunhuang_data.types import SPLITS, Split
 
@@ -107,6 +107,18 @@ class DatasetManifest:
     def samples(self, split: Split) -> int:
         """Return the number of samples in a split."""
         return sum(shard.samples for shard in self.shards if shard.split == split)
+
+    def place(self, shard: Shard, total: int) -> ShardPlace:
+        """Return where one of its shards stands; ``total`` are the samples of its split."""
+        return ShardPlace(
+            shard.split,
+            shard.number,
+            shard.samples,
+            total,
+            self.plan_recipe.patch_size,
+            self.recipe.shard_size,
+            self.recipe.codec,
+        )
 
     def totals(self) -> dict[str, int]:
         """Return the number of samples in each split that has any."""

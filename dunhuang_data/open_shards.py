@@ -12,7 +12,7 @@ from dunhuang_data.byte_ranges import ShardTable
 from dunhuang_data.errors import DatasetError, EnvironmentProblem
 from dunhuang_data.manifest import DatasetManifest
 from dunhuang_data.recipe import OTHER_CODEC
-from dunhuang_data.shards import ARRAY_NAMES, ShardPlace
+from dunhuang_data.shards import ARRAY_NAMES
 from dunhuang_data.types import Split, UInt8Array
 
 Tables = dict[str, ShardTable]
@@ -33,8 +33,7 @@ class OpenShards:
     """
 
     def __init__(self, root: Path, manifest: DatasetManifest, split: Split) -> None:
-        self._root, self._split, self._recipe = root, split, manifest.recipe
-        self._version, self._patch_size = manifest.version, manifest.plan_recipe.patch_size
+        self._root, self._manifest, self._recipe = root, manifest, manifest.recipe
         self._shards = [one for one in manifest.shards if one.split == split]
         self._total = sum(shard.samples for shard in self._shards)
         files = len(ARRAY_NAMES) if manifest.recipe.format == "zarr" else 1
@@ -116,18 +115,10 @@ class OpenShards:
             ) from error
 
     def _look_up(self, number: int, names: Sequence[str]) -> Tables:
-        shard, recipe = self._shards[number], self._recipe
-        place = ShardPlace(
-            self._split,
-            number,
-            shard.samples,
-            self._total,
-            self._patch_size,
-            recipe.shard_size,
-            recipe.codec,
-        )
-        container = format_hdf5 if recipe.format == "hdf5" else format_zarr
-        found: Tables = container.shard_tables(self._root, place, shard, self._version, names)
+        shard, manifest = self._shards[number], self._manifest
+        place = manifest.place(shard, self._total)
+        container = format_hdf5 if manifest.recipe.format == "hdf5" else format_zarr
+        found: Tables = container.shard_tables(self._root, place, shard, manifest.version, names)
         return found
 
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from dunhuang_data.buffers import aligned_empty, unpack_into
 from dunhuang_data.errors import DatasetError
-from dunhuang_data.library_rows import LibraryRows
+from dunhuang_data.library_rows import LibraryRows, needs_library
 from dunhuang_data.manifest import DatasetManifest, Shard, read_manifest
 from dunhuang_data.open_shards import OpenShards, check_files
 from dunhuang_data.polarity import unpack
-from dunhuang_data.recipe import OTHER_CODEC
 from dunhuang_data.shards import ARRAY_NAMES, Stored, row_shape
 from dunhuang_data.types import SPLITS, Samples, Split, UInt8Array
 
@@ -68,8 +67,7 @@ class DatasetReader:
                 recipe.shard_size,
                 self.patch_size,
             )
-            if recipe.codec == OTHER_CODEC
-            or (recipe.format == "hdf5" and self.manifest.version < 3)
+            if needs_library(recipe.format, self.manifest.version, recipe.codec)
             else None
         )
         self._open = OpenShards(self.root, self.manifest, split)

@@ -13,10 +13,9 @@ import numpy as np
 
 from dunhuang_data.byte_ranges import ShardTable
 from dunhuang_data.errors import DatasetError
-from dunhuang_data.library_rows import LibraryRows
+from dunhuang_data.library_rows import LibraryRows, needs_library
 from dunhuang_data.manifest import Shard, StoredFile
 from dunhuang_data.pictures import sha256_of_file
-from dunhuang_data.recipe import OTHER_CODEC
 from dunhuang_data.schema_check import hdf5_problems
 from dunhuang_data.shard_jobs import CONTAINERS
 from dunhuang_data.shards import (
@@ -63,8 +62,7 @@ class ShardCheck:
     @property
     def by_library(self) -> bool:
         """Whether the container's library alone can read it."""
-        old = self.format == "hdf5" and self.version < 3
-        return old or self.place.codec == OTHER_CODEC
+        return needs_library(self.format, self.version, self.place.codec)
 
     @property
     def name(self) -> str:

@@ -19,7 +19,6 @@ from dunhuang_data.plan import TABLES, PatchPlan, patch_row, read_plan
 from dunhuang_data.pouring import Poured, no_progress
 from dunhuang_data.schema_check import virtual_problems, zarr_problems
 from dunhuang_data.shard_check import DEPTHS, ShardCheck, check_shard, file_problems
-from dunhuang_data.shards import ShardPlace
 from dunhuang_data.sums import SUMS, sums
 
 
@@ -175,13 +174,5 @@ def _jobs(
     for shard, rows in chain(with_rows, ((shard, None) for shard in manifest.shards)):
         if rows is None and (shard.split, shard.number) not in shards:
             continue
-        place = ShardPlace(
-            shard.split,
-            shard.number,
-            shard.samples,
-            totals[shard.split],
-            manifest.plan_recipe.patch_size,
-            recipe.shard_size,
-            recipe.codec,
-        )
+        place = manifest.place(shard, totals[shard.split])
         yield ShardCheck(root, recipe.format, manifest.version, place, shard, rows, depth)

@@ -101,6 +101,7 @@ def build(
         build_dataset,
         check_bank_fits,
         dataset_bytes,
+        shard_count,
         worker_bytes,
         workers_that_fit,
     )
@@ -130,7 +131,7 @@ def build(
     count = len(patch_plan.patches)
     started = workers_that_fit(patch_plan, recipe, workers, max_memory)
     memory = started * worker_bytes(patch_plan, recipe)
-    shards = sum(-(-part // shard_size) for part in patch_plan.count_by_split().values())
+    shards = shard_count(patch_plan, recipe)
     document: dict[str, object] = {
         "dataset": str(out),
         "samples": patch_plan.count_by_split(),
