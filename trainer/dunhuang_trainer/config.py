@@ -9,6 +9,18 @@ FINETUNE_LEARNING_RATE = 5e-5
 
 
 MASKS = ("fixed", "per-epoch")
+CONVOLUTIONS = ("partial", "plain")
+BASES = ("none", "push-pull")
+DECODERS = ("split", "concat")
+LOSSES = ("mse", "mse+ssim", "poster", "paper")
+FROZEN_NORMS = ("none", "encoder", "all")
+SCHEDULES = ("constant", "cosine")
+PRECISIONS = ("float32", "bf16", "fp16")
+
+
+def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageProblem(f"{option} is {value!r}; expected one of {', '.join(choices)}.")
 
 
 def check_masks(masks: str) -> None:
@@ -18,8 +30,7 @@ def check_masks(masks: str) -> None:
     ------
     UsageProblem
     """
-    if masks not in MASKS:
-        raise UsageProblem(f"--masks is {masks!r}; expected one of {', '.join(MASKS)}.")
+    _check_choice("--masks", masks, MASKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +44,26 @@ class ModelConfig:
         (64, 128, 256, 512, 512 … by default).
     levels : int
         Halvings. Patches must be a multiple of ``2 ** levels`` pixels; 8 brings 256 px to 1.
+    convolution : {"partial", "plain"}
+        ``"plain"`` is the same network of ordinary convolutions, to compare with.
+    base : {"none", "push-pull"}
+        ``"push-pull"``: the network predicts a correction to `dunhuang_trainer.push_pull`, and its
+        last layer starts at zero. ``"none"``: it predicts the picture itself.
+    decoder : {"split", "concat"}
+        How a decoder level is computed; the weights and, but for rounding, the results are the
+        same. See `dunhuang_trainer.model`.
     """
 
     width: int = 64
     levels: int = 8
+    convolution: str = "partial"
+    base: str = "none"
+    decoder: str = "split"
 
     def __post_init__(self) -> None:
+        _check_choice("--convolution", self.convolution, CONVOLUTIONS)
+        _check_choice("--base", self.base, BASES)
+        _check_choice("--decoder", self.decoder, DECODERS)
         if self.width < 1 or not 1 <= self.levels <= 12:
             raise UsageProblem(
                 f"--width {self.width} and --levels {self.levels} make no network; expected a "
@@ -53,18 +78,37 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Settings of one training run.
+    """Settings of one training run: all that its result depends on, beside dataset and network.
 
     Attributes
     ----------
     steps : int
         Optimiser updates.
     batch_size : int
-        Samples per step; at least 2, because batch norm needs two values at the 1 x 1 level.
+        Samples per step, of all processes and micro-batches together.
     learning_rate : float
-        Adam's. The seed project pretrains at 2e-4 and fine-tunes at 5e-5.
+        Adam's, at its highest. The seed project pretrains at 2e-4 and fine-tunes at 5e-5.
+    warmup : int
+        Steps in which the learning rate rises from zero.
+    schedule : {"constant", "cosine"}
+        What it does after them; ``"cosine"`` falls to zero at the last step.
+    loss : {"mse", "mse+ssim", "poster", "paper"}
+        See `dunhuang_trainer.losses`.
+    frozen_norm : {"none", "encoder", "all"}
+        Which batch norms keep their statistics and weights.
+    ema : float
+        Decay of the moving average of the weights, which is then what is validated and kept as
+        best; 0 = none.
+    clip : float
+        The largest norm of the gradient; 0 = no limit.
+    accumulate : int
+        Micro-batches that make one step; batch norm sees one at a time.
+    precision : {"float32", "bf16", "fp16"}
+        Of the network's arithmetic; masks, losses and weights stay in float32.
+    channels_last, compiled : bool
+        The memory layout of pictures, and whether ``torch.compile`` is used.
     validate_every : int
-        Steps between validations and checkpoints.
+        Steps between validations.
     seed : int
         Of initialisation, of the order of samples, and of what is drawn in every epoch.
     masks : {"fixed", "per-epoch"}
@@ -73,38 +117,76 @@ class TrainConfig:
         The probability that a sample is mirrored left to right when it is used.
     quarter_turns : bool
         Whether a sample is turned by 0, 90, 180 or 270 degrees when it is used.
-    workers : int, optional
-        Threads that read; None = as many as pay here. It changes no result.
     """
 
     steps: int
     batch_size: int = 32
     learning_rate: float = PRETRAIN_LEARNING_RATE
+    warmup: int = 0
+    schedule: str = "constant"
+    loss: str = "mse"
+    frozen_norm: str = "none"
+    ema: float = 0.0
+    clip: float = 0.0
+    accumulate: int = 1
+    precision: str = "float32"
+    channels_last: bool = False
+    compiled: bool = False
     validate_every: int = 500
     seed: int = 0
     masks: str = "fixed"
     flip: float = 0.0
     quarter_turns: bool = False
-    workers: int | None = None
 
     def __post_init__(self) -> None:
         check_masks(self.masks)
+        _check_choice("--schedule", self.schedule, SCHEDULES)
+        _check_choice("--loss", self.loss, LOSSES)
+        _check_choice("--freeze-norm", self.frozen_norm, FROZEN_NORMS)
+        _check_choice("--precision", self.precision, PRECISIONS)
+        for option, value, least in (
+            ("--steps", self.steps, 1),
+            ("--validate-every", self.validate_every, 1),
+            ("--accumulate", self.accumulate, 1),
+            ("--warmup", self.warmup, 0),
+        ):
+            if value < least:
+                raise UsageProblem(f"{option} is {value}; expected at least {least}.")
+        if not 0 < self.learning_rate < 1:  # also refuses NaN
+            raise UsageProblem(
+                f"--lr is {self.learning_rate:g}; expected a number above 0 and below 1."
+            )
         if not 0 <= self.flip <= 1:
             raise UsageProblem(f"--flip is {self.flip:g}; expected a probability from 0 to 1.")
-        if self.workers is not None and self.workers < 0:
-            raise UsageProblem(f"--workers is {self.workers}; expected auto, 0 or more.")
-        if self.batch_size < 2:
-            raise UsageProblem(
-                f"--batch is {self.batch_size}; batch norm needs at least 2 samples a step."
-            )
+        if not 0 <= self.ema < 1:
+            raise UsageProblem(f"--ema is {self.ema:g}; expected 0 (none) or a decay below 1.")
+        if not 0 <= self.clip < float("inf"):
+            raise UsageProblem(f"--clip is {self.clip:g}; expected 0 (none) or a norm above 0.")
         if not 0 <= self.seed < 2**64:
             raise UsageProblem(f"--seed is {self.seed}; expected a whole number below 2**64.")
-        if min(self.steps, self.validate_every) < 1 or not 0 < self.learning_rate < 1:
+        self.check_batch(1)
+
+    def check_batch(self, processes: int) -> int:
+        """Return the samples of one micro-batch in one of so many processes.
+
+        Raises
+        ------
+        UsageProblem
+            If they do not come out even, or are too few for batch norm.
+        """
+        parts = processes * self.accumulate
+        if self.batch_size % parts:
             raise UsageProblem(
-                f"--steps {self.steps}, --validate-every {self.validate_every} and --lr "
-                f"{self.learning_rate:g} make no run; expected at least 1 step and a learning "
-                "rate between 0 and 1."
+                f"--batch {self.batch_size} is not a multiple of {parts}: {processes} processes "
+                f"times --accumulate {self.accumulate}."
             )
+        micro = self.batch_size // parts
+        if micro < 2 and self.frozen_norm != "all":
+            raise UsageProblem(
+                f"--batch {self.batch_size} leaves {micro} sample at a time; batch norm needs at "
+                "least 2."
+            )
+        return micro
 
 
 def steps_for_epochs(epochs: int, samples: int, batch_size: int) -> int:
