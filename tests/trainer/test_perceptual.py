@@ -199,10 +199,19 @@ def test_vgg_is_passed_once_with_a_gradient_and_once_without(
 def test_only_the_convolutions_run_in_the_callers_precision(name: str, vgg_file: Path) -> None:
     loss = make_loss(name, vgg_file, CPU)
     (vgg,) = (one for one in loss.modules() if isinstance(one, VggFeatures))
-    kinds: list[torch.dtype] = []
-    vgg.register_forward_hook(lambda _, given, found: kinds.append(found[-1].dtype))
-    tensors = [one.float() for one in samples()]
+    passes: list[list[Tensor]] = []
+    vgg.register_forward_hook(lambda _, given, found: passes.append(found))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        got = loss(*tensors)
-    assert kinds == [torch.bfloat16] * 2
+        got = loss(*(one.float() for one in samples()))
+    assert {one.dtype for found in passes for one in found} == {torch.bfloat16}
     assert {value.dtype for value in got.parts.values()} == {torch.float32}
+    style = features = 0.0  # what float64 makes of the same bfloat16 features
+    power = 2 if name == "poster" else 1
+    for ours, truth in zip(*passes, strict=True):
+        for row, other in enumerate(ours.double().numpy()):
+            target = truth[row % 2].double().numpy()
+            features += (np.abs(other - target) ** power).mean() / 2
+            style += (np.abs(gram(other) - gram(target)) ** power).mean() / 2
+    found = got.parts["content" if name == "poster" else "perceptual"]
+    assert float(found) == pytest.approx(features, rel=1e-4)
+    assert float(got.parts["style"]) == pytest.approx(style, rel=1e-4)
