@@ -85,6 +85,7 @@ def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
     weights = {name: value.half() for name, value in random_vgg().items()}
     save_file(weights, tmp_path / "half.safetensors")
     read = vgg_weights(tmp_path / "half.safetensors")
+    assert {value.dtype for value in read.values()} == {torch.float32}
     assert all(torch.equal(read[name], value.float()) for name, value in weights.items())
 
 
