@@ -2,7 +2,7 @@
 
 ``last.safetensors`` holds the weights and, in its header, the configuration, the step, the scores
 and which dataset they come from: all that evaluating, restoring and fine-tuning need.
-``last.state.pt`` holds what resuming needs besides.
+``last.state.pt`` holds what resuming needs.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ from dunhuang_data.errors import CheckpointError, UsageProblem
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.model import PartialConvUNet
 
-FORMAT = {"name": "dunhuang-checkpoint", "version": 1}
+FORMAT = {"name": "dunhuang-checkpoint", "version": 2}
 HEADER = "dunhuang"
+STATE_KEYS = {"model", "optimizer", "step", "best", "meter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,12 @@ def _sha256(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def all_finite(weights: dict[str, Tensor]) -> bool:
     """Whether no number among some weights is NaN or infinite."""
     return all(bool(torch.isfinite(value).all()) for value in weights.values())
@@ -146,9 +153,7 @@ def load_state(path: Path) -> dict[str, Any]:
             f"The state {path} cannot be read: {str(error).splitlines()[0]} Start the run anew "
             "with --overwrite, or from its weights with --init-from."
         ) from error
-    if not isinstance(state, dict) or not {"model", "optimizer", "step", "best", "log"} <= set(
-        state
-    ):
+    if not isinstance(state, dict) or not STATE_KEYS <= set(state):
         raise CheckpointError(
             f"The state {path} cannot be read: it is not one that dunhuang-train wrote. Start the "
             "run anew with --overwrite, or from its weights with --init-from."
