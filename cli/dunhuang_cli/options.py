@@ -17,6 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 ORIGINS = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment", "DEFAULT_MAP": "--config"}
 FROM_PRESET = "dunhuang_cli.from_preset"  # in a context's meta: options that a preset settled
+PRESET = "dunhuang_cli.preset"  # in a context's meta: the name of the preset
 NOT_RECORDED = ("json", "dry-run", "overwrite", "resume")
 NO_BYTE_CHANGES = ("out", "workers", "scheduler", "max-memory", "keep-going")
 FILE = click.Path(path_type=Path)
@@ -302,6 +303,7 @@ def preset_option(presets: Mapping[str, Mapping[str, Any]]) -> Callable[[Functio
         given = ctx.default_map or {}
         ctx.default_map = {**presets[name], **given}
         ctx.meta[FROM_PRESET] = set(presets[name]) - set(given)
+        ctx.meta[PRESET] = name
 
     return click.option(
         "--preset",
