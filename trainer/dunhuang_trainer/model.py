@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.partial_conv import PartialConv2d
+from dunhuang_trainer.push_pull import push_pull_fill
 
 ENCODER_KERNELS = (7, 5, 5)  # then 3
 WIDEST = 8  # times the first level's channels
@@ -103,9 +104,10 @@ class PartialConvUNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, a=0.2)
         last = cast(DecoderLevel, self.decoder[-1]).conv
         assert last.bias is not None
+        correction = self.config.base == "push-pull"
         with torch.no_grad():  # start near mid-grey, not at noise of many times the picture's range
-            last.conv.weight.mul_(0.1)
-            last.bias.fill_(0.5)
+            last.conv.weight.mul_(0.0 if correction else 0.1)
+            last.bias.fill_(0.0 if correction else 0.5)
 
     def forward(self, image: Tensor, valid: Tensor) -> Tensor:
         """Predict every pixel, (B, 3, H, W): the first result of `predict`."""
@@ -141,9 +143,15 @@ class PartialConvUNet(nn.Module):
         for level in self.encoder:
             skips.append((x, m))
             x, m = level(x, m)  # (B, C, H / 2**i, W / 2**i)
+        base = push_pull_fill(image, valid) if self.config.base == "push-pull" else None
         for level in self.decoder:
+            if base is not None and not skips[1:]:  # the last level sees the fill that it corrects
+                skips[0] = base, F.interpolate(m, scale_factor=2, mode="nearest")
             x, m = level(x, m, *skips.pop())
-        return x, m
+        if base is None:
+            return x, m
+        some = valid.amax(dim=(2, 3), keepdim=True) > 0
+        return base + x, some.to(m.dtype).expand_as(m)
 
     def parameter_count(self) -> int:
         """Return the number of trained numbers."""
