@@ -153,7 +153,7 @@ def load_state(path: Path) -> dict[str, Any]:
             f"The state {path} cannot be read: {str(error).splitlines()[0]} Start the run anew "
             "with --overwrite, or from its weights with --init-from."
         ) from error
-    if not isinstance(state, dict) or not STATE_KEYS <= set(state):
+    if not isinstance(state, dict) or not set(state) >= STATE_KEYS:
         raise CheckpointError(
             f"The state {path} cannot be read: it is not one that dunhuang-train wrote. Start the "
             "run anew with --overwrite, or from its weights with --init-from."

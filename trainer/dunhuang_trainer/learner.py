@@ -51,7 +51,8 @@ class Learner:
         model = PartialConvUNet(model_config).to(device)
         if ranks.several and device.type == "cuda" and config.frozen_norm != "all":
             model = cast(PartialConvUNet, nn.SyncBatchNorm.convert_sync_batchnorm(model))
-        model.freeze_norm(config.frozen_norm)
+        if config.frozen_norm != "none":
+            model.freeze_norm(config.frozen_norm)
         if config.channels_last:
             model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = model.train()
@@ -119,8 +120,10 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         micros = _split(batch, self.config.accumulate)
         loss, parts = self._gradients(micros)
-        if self.device.type == "cpu" and not bool(torch.isfinite(loss)):
-            raise NotFiniteError(step, float(loss), {k: float(v) for k, v in parts.items()})
+        # the mean over processes: they all stop, or none
+        if self.device.type == "cpu" and not bool(torch.isfinite(self.ranks.mean(loss.double()))):
+            named = {"loss": loss, **parts}
+            raise NotFiniteError(step, {name: float(value) for name, value in named.items()})
         if self.config.clip:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self._trained, self.config.clip)
@@ -193,13 +196,13 @@ class NotFiniteError(Exception):
     Attributes
     ----------
     step : int
-    loss : float
-    parts : dict of str to float
+    values : dict of str to float
+        The loss and its parts at that step.
     """
 
-    def __init__(self, step: int, loss: float, parts: dict[str, float]) -> None:
-        super().__init__(f"step {step}: the loss is {loss}")
-        self.step, self.loss, self.parts = step, loss, parts
+    def __init__(self, step: int, values: dict[str, float]) -> None:
+        super().__init__(f"step {step}: {values}")
+        self.step, self.values = step, values
 
 
 def _split(batch: Batch, count: int) -> list[Batch]:

@@ -1,17 +1,16 @@
 """The training loop, on one page: data, steps, log, validation, checkpoints, and when to stop."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from dunhuang_data.atomic import locked
 from dunhuang_data.errors import CheckpointError
-from dunhuang_data.pictures import write_picture
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
     all_finite,
@@ -20,16 +19,20 @@ from dunhuang_trainer.checkpoint import (
     save_weights,
 )
 from dunhuang_trainer.config import TrainConfig
-from dunhuang_trainer.data import DatasetReader, Loader, finished, open_split, to_batch
-from dunhuang_trainer.data.on_device import DeviceSplit
+from dunhuang_trainer.data import (
+    DatasetReader,
+    Loader,
+    StoredBatch,
+    finished,
+    open_split,
+    to_batch,
+)
 from dunhuang_trainer.distributed import Ranks
-from dunhuang_trainer.figures import sample_grid
 from dunhuang_trainer.learner import Learner, NotFiniteError
 from dunhuang_trainer.meter import Meter
 from dunhuang_trainer.run_folder import (
     BEST,
     LAST,
-    SAMPLES,
     STATE,
     Run,
     read_run,
@@ -37,8 +40,11 @@ from dunhuang_trainer.run_folder import (
     same_features,
 )
 from dunhuang_trainer.run_log import Row, RunLog
+from dunhuang_trainer.schedule import learning_rate
 from dunhuang_trainer.stopping import StopRequest
 from dunhuang_trainer.validation import hole_mse, restored
+
+MEASURED = ("learning_rate", "images_per_second", "waiting", "memory_mb", "val_hole_mse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,8 @@ def training_data(
     }  # fmt: skip
     batch_size = config.batch_size // ranks.world_size
     if execution.data_on_device:
+        from dunhuang_trainer.data.on_device import DeviceSplit
+
         return DeviceSplit(reader, batch_size, **settings)  # type: ignore[arg-type]
     return Loader(reader, batch_size, workers=execution.workers, **settings)  # type: ignore[arg-type]
 
@@ -150,70 +158,153 @@ class _Training:
     """A run under way."""
 
     def __init__(self, out: Path, run: Run, execution: Execution, watcher: Watcher) -> None:
-        self.out, self.config, self.execution, self.watcher = out, run.train, execution, watcher
-        self.config.check_batch(execution.ranks.world_size)
+        self.out, self.run, self.config = out, run, run.train
+        self.execution, self.watcher, self.ranks = execution, watcher, execution.ranks
+        self.config.check_batch(self.ranks.world_size)
         dataset, features = execution.dataset or run.dataset, execution.features or run.features
         self.training = open_split(dataset, "train", run.model)
         self.validation = open_split(dataset, "val", run.model)
         same_dataset(self.training, run)
-        if features is not None or run.features is not None:
-            same_features(features, run)
+        same_features(features, run)
         state = load_state(out / STATE)
-        self.learner = Learner(run.model, run.train, execution.device, execution.ranks, features)
+        self.learner = Learner(run.model, run.train, execution.device, self.ranks, features)
         self.learner.load_state(state, out / STATE)
-        self.step, self.best = int(state["step"]), state["best"]
-        self.meter = Meter(state["meter"])
-        self.log: RunLog | None = None
-        self.info = CheckpointInfo(
-            run.model, run.train, self.step, run.dataset_sha256, self.training.patch_size, {}
-        )
-        self.last_row: Row = {}
+        self.step, self.best, self.row = int(state["step"]), state["best"], dict[str, float]()
+        parts = self.learner.loss.part_names
+        self.meter = Meter(execution.device, parts, mean_over_processes=self.ranks.mean)
+        if state["meter"] is not None:
+            self.meter.load_state_dict(state["meter"])
+        self.columns = ("step", "epoch", "loss", *parts, *MEASURED)
 
     def until(self, stop: StopRequest) -> Outcome:
         """Train until the last step or a reason to stop."""
-        stopped, saved = None, time.monotonic()
-        with training_data(self.training, self.config, self.execution) as data:
+        why, saved = None, time.monotonic()
+        data = training_data(self.training, self.config, self.execution)
+        with self.log_of_the_first() as log, data:
             data.seek(self.step)
-            batches = data.take(self.config.steps - self.step)
-            while self.step < self.config.steps and stopped is None:
-                self.one_step(batches)
+            batches = self.meter.timed(data.take(self.config.steps - self.step))
+            while self.step < self.config.steps and why is None:
+                self.one_step(next(batches))
                 validates = self.is_due(self.config.validate_every)
                 if validates or self.is_due(self.config.log_every):
-                    self.write_row(validates)
-                stopped = self.why_stop(stop)
+                    self.write_row(log, validates, len(data))
                 late = time.monotonic() - saved > self.execution.save_every_s
-                if validates or stopped or late:
-                    self.save()
+                why, late = self.agreed(stop.why, late)
+                if validates or why or late:
+                    self.save(log)
                     saved = time.monotonic()
-        return Outcome(self.step, self.last_row, stopped)
+        return Outcome(self.step, self.row, why)
 
-    def one_step(self, batches: Iterator[StoredBatch]) -> None:
-        """Take a batch and learn from it."""
-        asked = time.perf_counter()
-        stored = next(batches)
-        waited = time.perf_counter() - asked
+    def log_of_the_first(self) -> AbstractContextManager[RunLog | None]:
+        """Return the log, open, in the first process; nothing in the others."""
+        if not self.ranks.first:
+            return nullcontext()
+        return RunLog(self.out, self.columns, resumed_step=self.step)
+
+    def one_step(self, stored: StoredBatch) -> None:
+        """Learn from a batch."""
         try:
             loss, parts = self.learner.update(finished(stored), self.step + 1)
         except NotFiniteError as error:
-            raise self.not_finite(error) from error
+            self.save(None)  # the weights are those before the step
+            raise self.not_finite(error.step, error.values, self.step) from error
         self.step += 1
-        images = len(stored) * self.execution.ranks.world_size
-        self.meter.add(self.step, loss, parts, images=images, waited=waited)
+        self.meter.add(self.step, loss, parts, len(stored) * self.ranks.world_size)
         self.watcher.step(self.step)
 
     def is_due(self, every: int) -> bool:
         """Whether something that happens every so many steps happens now."""
         return self.step % every == 0 or self.step == self.config.steps
 
-    def write_row(self, validates: bool) -> None:
-        """Write what the interval came to, and the validation if it is due."""
+    def write_row(self, log: RunLog | None, validates: bool, steps_per_epoch: int) -> None:
+        """End an interval of the log; validate first, if it is due."""
+        self.stop_if_not_finite()
+        row = {
+            "step": self.step,
+            "epoch": round(self.step / steps_per_epoch, 4),
+            **self.meter.row(),
+            "learning_rate": learning_rate(self.config, self.step),
+        }
+        if validates:
+            with self.meter.paused():
+                row["val_hole_mse"] = self.validate(log)
+        self.row = row
+        if log is not None:
+            log.append(row)
+        self.watcher.row(row)
 
-    def why_stop(self, stop: StopRequest) -> str | None:
-        """Return why to stop now; all processes agree, and ask each other only now and then."""
-        ranks = self.execution.ranks
-        if not ranks.several:
-            return stop.why
+    def validate(self, log: RunLog | None) -> float:
+        """Score the weights on the validation split, and keep them if they are the best so far."""
+        model, device = self.learner.best_model, self.execution.device
+        micro = self.config.check_batch(self.ranks.world_size)
+        workers = self.execution.workers
+        score = hole_mse(model, self.validation, micro, device, workers, self.ranks)
+        if len(self.validation) and not isfinite(score):
+            raise self.not_finite(self.step, {"val_hole_mse": score}, self.saved_step())
+        best = float("inf") if self.best is None else float(self.best)
+        if self.config.select_on == "val" and score < best:  # never true of NaN: no such split
+            self.best = score
+            if self.ranks.first:
+                save_weights(self.out / BEST, model, self.info({"val_hole_mse": score}))
+        rows = min(self.config.samples, len(self.validation))
+        if log is not None and rows:
+            batch = to_batch(self.validation.read(range(rows)), device)
+            from dunhuang_trainer.figures import evaluation_sheet
+
+            log.picture(self.step, evaluation_sheet(*restored(model, batch), [""] * rows))
+        self.learner.model.train()
+        return score
+
+    def save(self, log: RunLog | None) -> None:
+        """Write the weights and the state from which the run can go on, if they are sound."""
+        self.stop_if_not_finite()
+        with self.meter.paused():
+            if not all_finite(self.learner.model.state_dict()):
+                found = {"a weight": float("nan")}
+                raise self.not_finite(self.step, found, self.saved_step())
+            if not self.ranks.first:
+                return
+            if log is not None:
+                log.sync()
+            scores = {name: value for name, value in self.row.items() if name.startswith("val_")}
+            scores = scores if self.row.get("step") == self.step else {}
+            save_weights(self.out / LAST, self.learner.best_model, self.info(scores))
+            state = {"step": self.step, "best": self.best, "meter": self.meter.state_dict()}
+            save_state(self.out / STATE, {**self.learner.state(), **state})
+
+    def info(self, scores: dict[str, float]) -> CheckpointInfo:
+        """Return what a checkpoint of now says of itself."""
+        run, size = self.run, self.training.patch_size
+        return CheckpointInfo(run.model, run.train, self.step, run.dataset_sha256, size, scores)
+
+    def stop_if_not_finite(self) -> None:
+        """Look at the losses of the steps so far, and stop if one is no number."""
+        found = self.meter.settle()
+        if found is not None:
+            raise self.not_finite(found.step, found.values, self.saved_step())
+
+    def saved_step(self) -> int:
+        """Return the step of the checkpoint that lies in the folder."""
+        return int(load_state(self.out / STATE)["step"])
+
+    def not_finite(self, step: int, values: Mapping[str, float], kept: int) -> CheckpointError:
+        """Return the sentence with which a run ends that has left the numbers."""
+        found = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        return CheckpointError(
+            f"Training stopped at step {step}: {found}, where only finite numbers make sense. The "
+            f"checkpoint of step {kept} is kept in {self.out}. Start another run from it with "
+            f"--init-from {self.out / LAST} and a smaller --lr or --clip 1, or in float32."
+        )
+
+    def agreed(self, why: str | None, late: bool) -> tuple[str | None, bool]:
+        """Return why to stop now and whether to save, the same in all processes.
+
+        They ask each other only where a row is written, which makes them wait for each other.
+        """
+        if not self.ranks.several:
+            return why, late
         if not self.is_due(self.config.log_every):
-            return None
-        asked = ranks.any(stop.why is not None, self.execution.device)
-        return (stop.why or "another process was asked to stop") if asked else None
+            return None, False
+        asked = torch.tensor([why is not None, late], dtype=torch.float64)
+        stops, saves = (self.ranks.sum(asked.to(self.execution.device)) > 0).tolist()
+        return (why or "another process was asked to") if stops else None, saves

@@ -92,7 +92,7 @@ def start_run(
     learner = Learner(model, config, torch.device("cpu"), features=features)
     if init_from is not None:
         weights = load_weights(init_from)[0].state_dict()
-        for one in {learner.model, learner.best_model}:
+        for one in (learner.model, learner.best_model):
             load_into(one, weights, init_from)
     inputs = [one for one in (dataset, init_from, features) if one is not None]
     document = {

@@ -60,7 +60,7 @@ class ThreadsType(click.ParamType[int | str]):
 
 
 class DurationType(click.ParamType[float]):
-    """A time such as 3h55m, 90s or 1h; in seconds in the code."""
+    """A time such as 3h55m, 90s or 1h; a bare number is seconds, as in the code."""
 
     name = "TIME"
 
@@ -68,7 +68,9 @@ class DurationType(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds."""
-        text = str(value).strip().replace(" ", "")
+        if isinstance(value, float):
+            return value
+        text = re.sub(r"^(\d+)(\.0+)?$", r"\1s", str(value).replace(" ", ""))
         found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
         if not text or found is None:
             self.fail(f"{value!r} is no time; write 3h55m, 90m or 30s", param, ctx)
