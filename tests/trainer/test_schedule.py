@@ -1,5 +1,7 @@
 """The learning rate of a step."""
 
+from itertools import pairwise
+
 import pytest
 
 from dunhuang_trainer.config import TrainConfig
@@ -23,7 +25,7 @@ def test_a_cosine_falls_from_the_full_rate_and_never_to_nothing() -> None:
     found = rates(schedule="cosine")
     assert found[0] == 0.5
     assert found[5] == pytest.approx(0.25)  # halfway
-    assert all(a > b for a, b in zip(found, found[1:], strict=False))
+    assert all(a > b for a, b in pairwise(found))
     assert 0 < found[-1] < 0.02
 
 

@@ -3,6 +3,7 @@
 What a step does depends on the state, the batch and the step's number alone.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -50,11 +51,12 @@ class Learner:
         torch.manual_seed(config.seed)
         model = PartialConvUNet(model_config).to(device)
         if ranks.several and device.type == "cuda" and config.frozen_norm != "all":
-            model = cast(PartialConvUNet, nn.SyncBatchNorm.convert_sync_batchnorm(model))
+            convert: Callable[[nn.Module], Any] = nn.SyncBatchNorm.convert_sync_batchnorm
+            model = convert(model)
         if config.frozen_norm != "none":
             model.freeze_norm(config.frozen_norm)
         if config.channels_last:
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = model.train()
         trained = [one for one in model.parameters() if one.requires_grad]
         self.optimizer = torch.optim.Adam(trained, lr=config.learning_rate)
@@ -62,7 +64,8 @@ class Learner:
         self.average = WeightAverage(model, config.ema) if config.ema else None
         self.loss = make_loss(config.loss, features, device)
         self._trained = trained
-        self._shared = self._network = cast(nn.Module, None)  # made when first used
+        self._shared: nn.Module = model
+        self._network: nn.Module | None = None  # made when first used
 
     @property
     def best_model(self) -> PartialConvUNet:
@@ -112,16 +115,20 @@ class Learner:
         Raises
         ------
         NotFiniteError
-            On the CPU, if the loss is not finite; the weights are then those before the step. On a
-            GPU nobody waits to look: see `dunhuang_trainer.meter`.
+            On the CPU, if the loss is not finite; weights and statistics are then those before the
+            step. On a GPU nobody waits to look: see `dunhuang_trainer.meter`.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, step)
         self.optimizer.zero_grad(set_to_none=True)
         micros = _split(batch, self.config.accumulate)
+        looks = self.device.type == "cpu"
+        statistics = [buffer.clone() for buffer in self.model.buffers()] if looks else []
         loss, parts = self._gradients(micros)
         # the mean over processes: they all stop, or none
-        if self.device.type == "cpu" and not bool(torch.isfinite(self.ranks.mean(loss.double()))):
+        if looks and not bool(torch.isfinite(self.ranks.mean(loss.double()))):
+            for buffer, before in zip(self.model.buffers(), statistics, strict=True):
+                buffer.copy_(before)
             named = {"loss": loss, **parts}
             raise NotFiniteError(step, {name: float(value) for name, value in named.items()})
         if self.config.clip:

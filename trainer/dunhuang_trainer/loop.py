@@ -21,6 +21,7 @@ from dunhuang_trainer.checkpoint import (
 from dunhuang_trainer.config import TrainConfig
 from dunhuang_trainer.data import (
     DatasetReader,
+    DeviceSplit,
     Loader,
     StoredBatch,
     finished,
@@ -106,22 +107,21 @@ class Watcher:
         """Hear of something that a person should know."""
 
 
-def training_data(
-    reader: DatasetReader, config: TrainConfig, execution: Execution
-) -> AbstractContextManager["Loader | DeviceSplit"]:
+def training_data(reader: DatasetReader, config: TrainConfig, execution: Execution) -> Loader:
     """Return the batches of a run. That of a step is a pure function of (config, step)."""
-    ranks = execution.ranks
-    settings = {
-        "seed": config.seed, "masks": config.masks, "flip": config.flip,
-        "quarter_turns": config.quarter_turns, "device": execution.device,
-        "rank": ranks.rank, "world_size": ranks.world_size,
-    }  # fmt: skip
-    batch_size = config.batch_size // ranks.world_size
-    if execution.data_on_device:
-        from dunhuang_trainer.data.on_device import DeviceSplit
-
-        return DeviceSplit(reader, batch_size, **settings)  # type: ignore[arg-type]
-    return Loader(reader, batch_size, workers=execution.workers, **settings)  # type: ignore[arg-type]
+    kind = DeviceSplit if execution.data_on_device else Loader
+    return kind(
+        reader,
+        config.batch_size // execution.ranks.world_size,
+        seed=config.seed,
+        masks=config.masks,
+        flip=config.flip,
+        quarter_turns=config.quarter_turns,
+        workers=execution.workers,
+        device=execution.device,
+        rank=execution.ranks.rank,
+        world_size=execution.ranks.world_size,
+    )
 
 
 def train(out: Path, execution: Execution, stop: StopRequest, watcher: Watcher) -> Outcome:
