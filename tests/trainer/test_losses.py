@@ -1,24 +1,27 @@
 """A loss counts undamaged pixels, image by image, and is the sum of its weighted parts."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from dunhuang_data.errors import UsageProblem
-from dunhuang_trainer.losses import Loss, make_loss
+from dunhuang_data.errors import CheckpointError, UsageProblem
+from dunhuang_trainer.config import LOSSES
+from dunhuang_trainer.losses import PERCEPTUAL, Loss, check_features, make_loss
+from random_vgg import random_vgg
 
 CPU = torch.device("cpu")
-LOSSES = ("mse", "mse+ssim")
 
 
 @pytest.fixture(params=LOSSES)
-def loss(request: pytest.FixtureRequest) -> Loss:
-    return make_loss(request.param, None, CPU)
+def loss(request: pytest.FixtureRequest, vgg_file: Path) -> Loss:
+    return make_loss(request.param, vgg_file if request.param in PERCEPTUAL else None, CPU)
 
 
 def batch(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Three samples of 24 x 32 px, with holes and damage, the last almost all damage."""
-    generator = torch.Generator().manual_seed(7)
+    generator = torch.Generator().manual_seed(8)
     predicted, target = (
         torch.rand(3, 3, 24, 32, generator=generator, dtype=dtype) for _ in range(2)
     )
@@ -129,6 +132,48 @@ def test_it_is_float32_under_autocast(loss: Loss) -> None:
         assert float(value) == pytest.approx(float(expected.parts[name]), rel=0.05)
 
 
+def test_the_gradient_is_that_of_finite_differences(loss: Loss) -> None:
+    predicted, *others = batch(torch.float64)
+    _, gradient = value_and_gradient(loss.double(), predicted, *others)
+    generator = torch.Generator().manual_seed(11)
+    for _ in range(3):
+        way = torch.randn(predicted.shape, generator=generator, dtype=torch.float64)
+        step = 1e-7 * way  # small, so that hardly a ReLU or maximum changes sides
+        with torch.no_grad():
+            ahead, behind = (loss(predicted + sign * step, *others).total for sign in (1, -1))
+        slope = float(ahead - behind) / 2e-7
+        assert slope == pytest.approx(float((gradient * way).sum()), rel=1e-4)
+
+
+def test_known_pixels_are_the_inputs_so_what_is_predicted_there_costs_nothing_but_in_the_paper(
+    loss: Loss,
+) -> None:
+    predicted, target, valid, damage = batch()
+    _, gradient = value_and_gradient(loss, predicted, target, valid, damage)
+    assert (gradient * valid).any() == ("valid_l1" in loss.weights)
+
+
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(UsageProblem, match="--loss is 'l2'; expected one of mse, mse"):
         make_loss("l2", None, CPU)
+    with pytest.raises(UsageProblem, match="--loss is 'l2'"):
+        check_features("l2", None)
+
+
+def test_features_are_refused_where_they_are_not_used(vgg_file: Path) -> None:
+    for name in ("mse", "mse+ssim"):
+        assert check_features(name, None) is None
+        with pytest.raises(UsageProblem, match="is for --loss poster and paper; --loss mse"):
+            check_features(name, vgg_file)
+
+
+def test_checking_says_which_weights_will_be_used(vgg_file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pth"
+    torch.save(random_vgg(seed=1), other)
+    for name in PERCEPTUAL:
+        digest = check_features(name, vgg_file)
+        assert digest is not None
+        assert make_loss(name, vgg_file, CPU).features_sha256 == digest
+        assert check_features(name, other) != digest
+        with pytest.raises(CheckpointError, match=r"none\.pth: No such file"):
+            check_features(name, tmp_path / "none.pth")

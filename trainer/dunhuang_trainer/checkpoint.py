@@ -109,12 +109,6 @@ def _sha256(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def all_finite(weights: dict[str, Tensor]) -> bool:
     """Whether no number among some weights is NaN or infinite."""
     return all(bool(torch.isfinite(value).all()) for value in weights.values())

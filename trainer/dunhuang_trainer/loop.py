@@ -29,6 +29,7 @@ from dunhuang_trainer.data import (
     to_batch,
 )
 from dunhuang_trainer.distributed import Ranks
+from dunhuang_trainer.figures import sample_grid
 from dunhuang_trainer.learner import Learner, NotFiniteError
 from dunhuang_trainer.meter import Meter
 from dunhuang_trainer.run_folder import (
@@ -165,9 +166,9 @@ class _Training:
         self.training = open_split(dataset, "train", run.model)
         self.validation = open_split(dataset, "val", run.model)
         same_dataset(self.training, run)
-        same_features(features, run)
         state = load_state(out / STATE)
         self.learner = Learner(run.model, run.train, execution.device, self.ranks, features)
+        same_features(self.learner.loss.features_sha256, run)
         self.learner.load_state(state, out / STATE)
         self.step, self.best, self.row = int(state["step"]), state["best"], dict[str, float]()
         parts = self.learner.loss.part_names
@@ -249,9 +250,8 @@ class _Training:
         rows = min(self.config.samples, len(self.validation))
         if log is not None and rows:
             batch = to_batch(self.validation.read(range(rows)), device)
-            from dunhuang_trainer.figures import evaluation_sheet
 
-            log.picture(self.step, evaluation_sheet(*restored(model, batch), [""] * rows))
+            log.picture(self.step, sample_grid(*restored(model, batch)))
         self.learner.model.train()
         return score
 

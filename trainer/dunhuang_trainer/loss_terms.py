@@ -4,9 +4,31 @@ Every function takes finite pictures that are equal at damaged pixels (`settled`
 float32 or float64, outside autocast.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What terms are computed from; at damaged pixels all three pictures are equal.
+
+    Attributes
+    ----------
+    predicted, target, composite : (B, 3, H, W) float
+    damage : (B, 1, H, W) float
+    hole, counted : (B, 1, H, W) bool
+        Hole pixels; undamaged pixels.
+    """
+
+    predicted: Tensor
+    target: Tensor
+    composite: Tensor
+    damage: Tensor
+    hole: Tensor
+    counted: Tensor
 
 
 def full_precision(values: Tensor) -> Tensor:

@@ -14,8 +14,13 @@ from torch import Tensor, nn
 from dunhuang_data.errors import UsageProblem
 from dunhuang_trainer.composite import composite
 from dunhuang_trainer.config import LOSSES
-from dunhuang_trainer.loss_terms import full_precision, image_mean, settled
+from dunhuang_trainer.loss_terms import Pictures, full_precision, image_mean, settled
+from dunhuang_trainer.perceptual import PaperTerms, PosterTerms
 from dunhuang_trainer.similarity import similarity
+from dunhuang_trainer.vgg import POOLS, RELU3_1, VggFeatures
+from dunhuang_trainer.vgg_weights import vgg_weights, weights_sha256
+
+PERCEPTUAL = ("poster", "paper")
 
 SSIM_WEIGHT = 100 / 255**2  # the course's score, 1 − MSE / 100 + SSIM with MSE on 0 … 255
 
@@ -36,26 +41,6 @@ class LossParts:
     parts: dict[str, Tensor]
 
 
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """What terms are computed from; at damaged pixels all three pictures are equal.
-
-    Attributes
-    ----------
-    predicted, target, composite : (B, 3, H, W) float
-    damage : (B, 1, H, W) float
-    hole, counted : (B, 1, H, W) bool
-        Hole pixels; undamaged pixels.
-    """
-
-    predicted: Tensor
-    target: Tensor
-    composite: Tensor
-    damage: Tensor
-    hole: Tensor
-    counted: Tensor
-
-
 class Loss(nn.Module):
     """A weighted sum of terms.
 
@@ -65,7 +50,11 @@ class Loss(nn.Module):
         Of the terms, by name.
     constant : float
         What is added to the sum, so that a perfect prediction costs nothing.
+    features_sha256 : str or None
+        Of the weights of VGG-16, if it looks through it.
     """
+
+    features_sha256: str | None = None
 
     def __init__(
         self,
@@ -113,27 +102,73 @@ def make_loss(name: str, features: Path | None, device: torch.device) -> Loss:
     ----------
     name : {"mse", "mse+ssim", "poster", "paper"}
     features : Path, optional
-        The weights of VGG-16 for ``"poster"`` and ``"paper"``; torchvision's by default.
+        The weights of VGG-16 for ``"poster"`` and ``"paper"``; see `vgg_weights`.
     device : torch.device
 
     Raises
     ------
     UsageProblem
-        If there is no such loss.
+        If there is no such loss, or it needs no weights.
+    CheckpointError, EnvironmentProblem
+        If the weights are no VGG-16, or there are none.
     """
-    if name not in LOSSES:
-        raise UsageProblem(f"--loss is {name!r}; expected one of {', '.join(LOSSES)}.")
-    if name == "mse":
-        return Loss({"pixel": 1.0}, _pixel).to(device)
-    if name == "mse+ssim":
-        weights = {"pixel": 1.0, "ssim": -SSIM_WEIGHT}
-        return Loss(weights, _pixel_and_similarity, constant=SSIM_WEIGHT).to(device)
-    raise NotImplementedError(name)  # poster and paper come next
+    weights = _weights_for(name, features)
+    if weights is None:
+        loss = _mse() if name == "mse" else _mse_ssim()
+    else:
+        loss = _poster(weights) if name == "poster" else _paper(weights)
+        loss.features_sha256 = weights_sha256(weights)
+    return loss.to(device)
 
 
 def check_features(name: str, features: Path | None) -> str | None:
-    """Check, before a run is started, that a loss has the weights it needs."""
+    """Raise, before a run is started, what `make_loss` would raise; fetch what is missing.
+
+    Call it in one process before several call `make_loss`, or each of them fetches the file.
+
+    Returns
+    -------
+    str or None
+        The SHA-256 of the weights that are used, for whoever continues; None if none are.
+
+    Raises
+    ------
+    UsageProblem, CheckpointError, EnvironmentProblem
+    """
+    weights = _weights_for(name, features)
+    return None if weights is None else weights_sha256(weights)
+
+
+def _weights_for(name: str, features: Path | None) -> dict[str, Tensor] | None:
+    if name not in LOSSES:
+        raise UsageProblem(f"--loss is {name!r}; expected one of {', '.join(LOSSES)}.")
+    if name in PERCEPTUAL:
+        return vgg_weights(features)
+    if features is not None:
+        raise UsageProblem(
+            f"--features is for --loss {' and '.join(PERCEPTUAL)}; --loss {name} needs none. "
+            "Leave it out."
+        )
     return None
+
+
+def _mse() -> Loss:
+    return Loss({"pixel": 1.0}, _pixel)
+
+
+def _mse_ssim() -> Loss:
+    weights = {"pixel": 1.0, "ssim": -SSIM_WEIGHT}
+    return Loss(weights, _pixel_and_similarity, constant=SSIM_WEIGHT)
+
+
+def _poster(weights: dict[str, Tensor]) -> Loss:
+    terms = PosterTerms(VggFeatures(weights, (RELU3_1,)))
+    return Loss({"content": 0.05, "style": 1000.0, "tv": 0.1}, terms)
+
+
+def _paper(weights: dict[str, Tensor]) -> Loss:
+    shares = {"valid_l1": 1.0, "hole_l1": 6.0, "perceptual": 0.05, "style": 120.0, "tv": 0.1}
+    return Loss(shares, PaperTerms(VggFeatures(weights, POOLS)))
 
 
 def _pixel(pictures: Pictures) -> dict[str, Tensor]:
@@ -143,6 +178,5 @@ def _pixel(pictures: Pictures) -> dict[str, Tensor]:
 
 
 def _pixel_and_similarity(pictures: Pictures) -> dict[str, Tensor]:
-    with torch.autocast(pictures.target.device.type, enabled=False):
-        ssim = similarity(pictures.composite, pictures.target, pictures.damage)
+    ssim = similarity(pictures.composite, pictures.target, pictures.damage)
     return _pixel(pictures) | {"ssim": ssim}

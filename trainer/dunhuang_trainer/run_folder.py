@@ -8,7 +8,7 @@ import torch
 from dunhuang_data.atomic import new_folder, write_json
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import CheckpointError, ResumeMismatchError
-from dunhuang_trainer.checkpoint import file_sha256, load_into, load_weights, save_state
+from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import DatasetReader, Loader, open_split
 from dunhuang_trainer.learner import Learner
@@ -40,6 +40,7 @@ class Run:
     features : Path or None
         The file with the weights of VGG-16, if one was named.
     features_sha256 : str or None
+        Of the weights of VGG-16, wherever they came from.
     """
 
     model: ModelConfig
@@ -103,7 +104,7 @@ def start_run(
         "dataset_sha256": reader.manifest.content_sha256,
         "init_from": None if init_from is None else str(init_from.resolve()),
         "features": None if features is None else str(features.resolve()),
-        "features_sha256": None if features is None else file_sha256(features),
+        "features_sha256": learner.loss.features_sha256,
     }
     with new_folder(out, CONTENTS, overwrite, inputs) as folder:
         save_state(folder / STATE, {**learner.state(), "step": 0, "best": None, "meter": None})
@@ -151,16 +152,15 @@ def same_dataset(reader: DatasetReader, run: Run) -> None:
         )
 
 
-def same_features(features: Path | None, run: Run) -> None:
-    """Check that a file of weights of VGG-16 is the one with which a run began.
+def same_features(sha256: str | None, run: Run) -> None:
+    """Check that the weights of VGG-16 are those with which a run began.
 
     Raises
     ------
     ResumeMismatchError
     """
-    found = None if features is None else file_sha256(features)
-    if found != run.features_sha256:
+    if sha256 != run.features_sha256:
         raise ResumeMismatchError(
-            f"{features or 'No file'} is not what this run began with as --features "
-            f"({run.features or 'no file'}: its SHA-256 differs). Name that one."
+            "The weights of VGG-16 are not those this run began with (their SHA-256 differs). Name "
+            f"them with --features; it began with {run.features or 'those of torchvision'}."
         )
