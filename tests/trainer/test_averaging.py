@@ -10,7 +10,9 @@ from dunhuang_trainer.model import PartialConvUNet
 def test_it_is_the_formula_for_every_parameter() -> None:
     model = PartialConvUNet(ModelConfig(width=4, levels=2))
     average = WeightAverage(model, 0.5)
-    expected = {name: value.detach().double() for name, value in model.named_parameters()}
+    expected: dict[str, torch.Tensor] = {
+        name: value.detach().double() for name, value in model.named_parameters()
+    }
     for step in range(1, 21):
         with torch.no_grad():
             for value in model.parameters():

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from dunhuang_data.errors import UsageProblem
-from dunhuang_trainer.config import ModelConfig, TrainConfig, steps_for_epochs
+from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.model import PartialConvUNet, encoder_channels
 
 SMALL = ModelConfig(width=4, levels=3)
@@ -64,23 +63,3 @@ def test_every_parameter_gets_a_gradient() -> None:
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
-
-
-@pytest.mark.parametrize(
-    ("make", "sentence"),
-    [
-        (lambda: ModelConfig(width=0), "--width 0 and --levels 8 make no network"),
-        (lambda: ModelConfig(levels=13), "--levels 13 make no network"),
-        (lambda: TrainConfig(10, batch_size=1), "--batch is 1; batch norm needs at least 2"),
-        (lambda: TrainConfig(0), "--steps 0, .* make no run"),
-        (lambda: TrainConfig(5, learning_rate=2.0), "--lr 2 make no run"),
-    ],
-)
-def test_senseless_settings_are_sentences(make: object, sentence: str) -> None:
-    with pytest.raises(UsageProblem, match=sentence):
-        make()  # type: ignore[operator]
-
-
-def test_epochs_are_whole_batches() -> None:
-    assert steps_for_epochs(15, 10_000, 32) == 15 * 312
-    assert steps_for_epochs(3, 5, 8) == 3

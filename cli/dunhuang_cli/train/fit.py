@@ -28,7 +28,7 @@ from dunhuang_cli.train.fit_options import (
 )
 
 if TYPE_CHECKING:
-    from dunhuang_trainer.loop import Execution
+    from dunhuang_trainer.execution import Execution
     from dunhuang_trainer.stopping import StopRequest
 
 

@@ -19,7 +19,8 @@ from dunhuang_trainer.config import (
 )
 
 if TYPE_CHECKING:
-    from dunhuang_trainer.loop import Execution, Outcome
+    from dunhuang_trainer.execution import Execution
+    from dunhuang_trainer.loop import Outcome
     from dunhuang_trainer.stopping import StopRequest
 
 Document = dict[str, Any]
@@ -67,7 +68,7 @@ def execution_of(ctx: click.Context) -> "Execution":
     """Return how the run is to be carried out here."""
     from dunhuang_trainer.devices import pick_device
     from dunhuang_trainer.distributed import ranks_here
-    from dunhuang_trainer.loop import Execution
+    from dunhuang_trainer.execution import Execution
 
     options, ranks = ctx.params, ranks_here()
     return Execution(
@@ -166,7 +167,22 @@ def _training_samples(dataset: Path, model_config: ModelConfig, select_on: str) 
 def dry_run(
     ctx: click.Context, model: ModelConfig, config: TrainConfig, execution: "Execution"
 ) -> Document:
-    """Take one batch through everything, and say what the run would need."""
+    """Take a batch through everything a few times, and say what the run would need."""
+    from dataclasses import asdict
+
+    from dunhuang_trainer.dry_run import try_out
+
+    dataset, features = ctx.params["dataset"], ctx.params["features"]
+    learner, measured = try_out(dataset, model, config, replace(execution, features=features))
+    count = learner.model.parameter_count()
+    console.say(f"Would train {count:,} parameters for {config.steps} steps.")
+    console.say(str(measured))
+    return {
+        "run": str(ctx.params["out"]),
+        "parameters": count,
+        **asdict(measured),
+        "run_s": measured.run_s,
+    }
 
 
 def train(

@@ -17,7 +17,7 @@ from dunhuang_cli.train import runs
 
 if TYPE_CHECKING:
     from dunhuang_trainer.config import ModelConfig, TrainConfig
-    from dunhuang_trainer.loop import Execution
+    from dunhuang_trainer.execution import Execution
     from dunhuang_trainer.stopping import StopRequest
 
 MARKER = "stages.json"
