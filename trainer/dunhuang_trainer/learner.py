@@ -53,8 +53,7 @@ class Learner:
         if ranks.several and device.type == "cuda" and config.frozen_norm != "all":
             convert: Callable[[nn.Module], Any] = nn.SyncBatchNorm.convert_sync_batchnorm
             model = convert(model)
-        if config.frozen_norm != "none":
-            model.freeze_norm(config.frozen_norm)
+        model.freeze_norm(config.frozen_norm)
         if config.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = model.train()
