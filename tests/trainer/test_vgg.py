@@ -70,8 +70,13 @@ def test_whole_networks_and_parts_in_all_kinds_of_files_are_the_same(tmp_path: P
     torch.save(whole, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     torch.save(features, tmp_path / "features.pth")
     save_file(random_vgg(), tmp_path / "used.safetensors")
+    save_file(
+        {f"features.{name}": value for name, value in random_vgg().items()}
+        | {"head.fc.weight": torch.zeros(3, 4)},
+        tmp_path / "other-head.safetensors",
+    )
     digests = {weights_sha256(vgg_weights(path)) for path in tmp_path.iterdir()}
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
     assert digests == {weights_sha256(random_vgg())}
 
 
@@ -102,6 +107,8 @@ NAN = torch.full((64,), float("nan"))
         (changed(**{"2_bias": NAN}), r"2\.bias holds what is no finite number"),
         (changed(**{"2_bias": torch.zeros(64, dtype=torch.int32)}), r"2\.bias holds"),
         ({"state_dict": random_vgg()}, "it holds no state dict"),
+        ({0: NAN}, "it holds no state dict"),
+        ({}, r"0\.weight is missing \(14 such names\)"),
         (torch.zeros(3), "it holds no state dict, but Tensor"),
     ],
 )
