@@ -1,6 +1,7 @@
 """VGG-16 is torchvision's, and its weights are taken only from files that hold it."""
 
 import hashlib
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -119,22 +120,26 @@ def test_what_is_not_vgg_16_is_a_sentence(content: Any, sentence: str, tmp_path:
 
 
 class Trap:
-    """What a pickle could run."""
+    """What a pickle could run: here it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return (Path.mkdir, (Path("/tmp/trap"),))  # type: ignore[return-value]
+        return (os.mkdir, (str(self.folder),))
 
 
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
 def test_files_that_are_broken_or_hold_code_are_sentences(name: str, tmp_path: Path) -> None:
-    path = tmp_path / name
+    path, made = tmp_path / name, tmp_path / "made"
     for content in (b"", b"<html>not found</html>"):
         path.write_bytes(content)
         with pytest.raises(CheckpointError, match="cannot be read from"):
             vgg_weights(path)
-    torch.save({"0.weight": Trap()}, path)
+    torch.save({"0.weight": Trap(made)}, path)
     with pytest.raises(CheckpointError, match="cannot be read from"):
         vgg_weights(path)
+    assert not made.exists()
     with pytest.raises(CheckpointError, match="Is a directory"):
         vgg_weights(tmp_path)
 
