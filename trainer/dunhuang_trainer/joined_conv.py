@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dunhuang_trainer.partial_conv import without_autocast
+
 SPLIT_FROM = 64  # pixels of the low half; below, rewriting the weights costs more than it saves
 
 
@@ -44,7 +46,7 @@ def doubling_weight(weight: Tensor) -> Tensor:
     Along one axis, pixel i of the low half becomes 2i and 2i + 1. Through the weights w₀ w₁ w₂
     they reach 2i - 1 … 2i + 2, by w₂, w₂ + w₁, w₁ + w₀, w₀. Along two, that is one matrix.
     """
-    with torch.autocast(weight.device.type, enabled=False):  # sums of weights, not of products
+    with without_autocast(weight.device):  # sums of weights, not of products
         one_axis = weight.new_zeros(3, 4)
         for tap in range(3):
             one_axis[tap, 2 - tap : 4 - tap] = 1.0

@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dunhuang_trainer.partial_conv import PartialConv2d, WindowMask, counting_dtype
+from dunhuang_trainer.partial_conv import (
+    PartialConv2d,
+    WindowMask,
+    counting_dtype,
+    without_autocast,
+)
 
 
 class MaskPyramid(NamedTuple):
@@ -47,7 +52,7 @@ def mask_pyramid(
         The last skip is not the masked image but a picture without holes. It counts as known
         wherever the other half of that level does, so it lends no sight to a network that has none.
     """
-    with torch.no_grad(), torch.autocast(valid.device.type, enabled=False):
+    with torch.no_grad(), without_autocast(valid.device):
         planes = [valid.to(counting_dtype(valid))]
         down: list[WindowMask] = []
         for layer in encoder:

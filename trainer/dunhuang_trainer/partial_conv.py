@@ -10,7 +10,8 @@ The sums run over the window, all input channels included. Zero padding counts a
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +53,11 @@ def box_sum(
     """
     ones = plane.new_ones(1, 1, kernel_size, kernel_size)
     return F.conv2d(plane, ones, stride=stride, padding=padding, dilation=dilation)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which types are what they seem; there is nothing to undo on "meta"."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
 
 
 def counting_dtype(x: Tensor) -> torch.dtype:
@@ -145,7 +151,7 @@ class PartialConv2d(nn.Module):
         *planes : (B, 1, H, W) float
             1 = known, 0 = hole; one for each of ``plane_channels``.
         """
-        with torch.no_grad(), torch.autocast(planes[0].device.type, enabled=False):
+        with torch.no_grad(), without_autocast(planes[0].device):
             known = self.plane_channels[0] * planes[0].to(counting_dtype(planes[0]))
             for channels, plane in zip(self.plane_channels[1:], planes[1:], strict=True):
                 known = torch.add(known, plane, alpha=channels)

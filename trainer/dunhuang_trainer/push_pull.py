@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dunhuang_trainer.partial_conv import without_autocast
+
 STEPS = 4  # of smoothing, at every size but the full one
 STEPS_AT_FULL_SIZE = 8
 MID_GREY = 0.5
@@ -40,7 +42,7 @@ def push_pull_fill(image: Tensor, valid: Tensor, *, smooth: bool = True) -> Tens
         value of their channel. A picture in which nothing is known is mid-grey, 0.5. No gradient
         flows through it.
     """
-    with torch.no_grad(), torch.autocast(image.device.type, enabled=False):
+    with torch.no_grad(), without_autocast(image.device):
         weight = valid.float()
         sizes = [(torch.where(weight > 0, image.float(), 0.0), weight)]
         lowest, highest = _known_range(*sizes[0])
