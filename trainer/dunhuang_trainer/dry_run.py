@@ -142,9 +142,8 @@ def measure(
             what()
         except torch.OutOfMemoryError as error:
             raise EnvironmentProblem(
-                f"--dry-run: a step of {batch_size} images needs more than there is on {device}, "
-                f"where {_used(device) / 1e6:,.0f} MB were in use and {free_bytes(device) / 1e6:,.0f} "
-                "MB free. Use a smaller --batch, or --accumulate with the same one."
+                f"--dry-run: a step of {batch_size} images needs more memory than {device} has. "
+                "Use a smaller --batch, or --accumulate with the same one."
             ) from error
         _synchronize(device)
         return clock() - since
