@@ -59,8 +59,12 @@ def settings(
         validate_every=options["validate_every"] or max(1, steps // 10),
         **{name: options[name] for name in same},
     )
-    processes, features = execution.ranks.world_size, options["features"]
-    check_start(options["dataset"], model, config, processes, features)
+    ranks, features = execution.ranks, options["features"]
+    if not ranks.first:
+        ranks.wait()  # the first process alone fetches what is missing
+    check_start(options["dataset"], model, config, ranks.world_size, features)
+    if ranks.first:
+        ranks.wait()
     return model, config
 
 
