@@ -14,15 +14,25 @@ import click
 from dunhuang_data.errors import DunhuangError, EnvironmentProblem
 
 LINE_EVERY_S = 30.0
+_speaks_as = ""  # of several processes, all but the first only name themselves in errors
+
+
+def only_errors(name: str) -> None:
+    """Say nothing from now on but errors, with this name before them."""
+    global _speaks_as
+    _speaks_as = name
 
 
 def say(text: str = "") -> None:
     """Tell the person something, on stderr."""
-    click.echo(text, err=True)
+    if not _speaks_as:
+        click.echo(text, err=True)
 
 
 def result(document: dict[str, Any], as_json: bool, line: str = "") -> None:
     """Put the result on stdout: one JSON document, or one line."""
+    if _speaks_as:
+        return
     if as_json:
         click.echo(json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False))
     elif line:
@@ -81,7 +91,7 @@ def progress(total: int, what: str) -> Iterator["Advance"]:
         To be called with the number of items finished since the last call, and the bytes they take
         where that is known.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not _speaks_as:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -185,6 +195,10 @@ def run(group: click.Group, name: str) -> NoReturn:
 
 def _answer(error: BaseException, name: str) -> int:
     """Say what went wrong, and return the exit code."""
+
+    def say(text: str) -> None:
+        click.echo(f"[{_speaks_as}] {text}" if _speaks_as else text, err=True)
+
     if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code

@@ -17,6 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 ORIGINS = {"COMMANDLINE": "command line", "ENVIRONMENT": "environment", "DEFAULT_MAP": "--config"}
 FROM_PRESET = "dunhuang_cli.from_preset"  # in a context's meta: options that a preset settled
+PRESET = "dunhuang_cli.preset"  # in a context's meta: the name of the preset
 NOT_RECORDED = ("json", "dry-run", "overwrite", "resume")
 NO_BYTE_CHANGES = ("out", "workers", "scheduler", "max-memory", "keep-going")
 FILE = click.Path(path_type=Path)
@@ -45,7 +46,7 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
         raise click.BadParameter(
             f"{path}: {command} is no table; write [{command}]", ctx, parameter
         )
-    known = {_key(one): one for one in ctx.command.params if _configurable(one)}
+    known = {option_key(one): one for one in ctx.command.params if _configurable(one)}
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise click.BadParameter(
@@ -73,7 +74,7 @@ def _tables() -> set[str]:
     return {*dunhuang_data.commands, *dunhuang_train.commands}
 
 
-def _key(parameter: click.Parameter) -> str:
+def option_key(parameter: click.Parameter) -> str:
     """Return an option's key in run.toml: its long name, without dashes before it."""
     longest = max(parameter.opts, key=len)
     return longest.lstrip("-")
@@ -102,12 +103,12 @@ def resolved_toml(ctx: click.Context, without: Sequence[str] = ()) -> str:
             continue
         value = ctx.params.get(str(parameter.name))
         source = ctx.get_parameter_source(str(parameter.name))
-        if value is not None and _key(parameter) not in (*NOT_RECORDED, *without):
+        if value is not None and option_key(parameter) not in (*NOT_RECORDED, *without):
             origin = ORIGINS.get(source.name if source else "", "default")
             if origin == "--config" and parameter.name in ctx.meta.get(FROM_PRESET, ()):
                 origin = "--preset"
             shown = _toml_value(value, getattr(parameter.type, "separator", ","))
-            lines.append(f"{_key(parameter)} = {shown}  # {origin}")
+            lines.append(f"{option_key(parameter)} = {shown}  # {origin}")
     return "\n".join(lines) + "\n"
 
 
@@ -302,6 +303,7 @@ def preset_option(presets: Mapping[str, Mapping[str, Any]]) -> Callable[[Functio
         given = ctx.default_map or {}
         ctx.default_map = {**presets[name], **given}
         ctx.meta[FROM_PRESET] = set(presets[name]) - set(given)
+        ctx.meta[PRESET] = name
 
     return click.option(
         "--preset",

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,228 +11,348 @@ import pytest
 import torch
 
 from dunhuang_data.atomic import locked
-from dunhuang_data.errors import (
-    CheckpointError,
-    DatasetError,
-    EnvironmentProblem,
-    OutputExistsError,
-    ResumeMismatchError,
-)
-from dunhuang_trainer import loop
+from dunhuang_data.errors import CheckpointError, DatasetError, OutputExistsError, UsageProblem
+from dunhuang_trainer import learner, loop
 from dunhuang_trainer.checkpoint import load_state, load_weights
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import open_split
-from dunhuang_trainer.loop import pick_device, read_log, read_run, start_run, train
-from dunhuang_trainer.losses import LossParts, mse_loss
+from dunhuang_trainer.loop import Execution, Outcome, Watcher, train
+from dunhuang_trainer.losses import LossParts, make_loss
+from dunhuang_trainer.run_folder import BEST, LAST, STATE, start_run
+from dunhuang_trainer.run_log import read_log
+from dunhuang_trainer.stopping import StopRequest
+from dunhuang_trainer.validation import hole_mse
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(width=8, levels=3)
+HERE = Execution(CPU)
+MEASURED = ("images_per_second", "waiting", "memory_mb")
 
 
 def config(steps: int, **settings: Any) -> TrainConfig:
-    return TrainConfig(steps, **{"batch_size": 4, "learning_rate": 2e-3, **settings})
+    small = {"batch_size": 4, "learning_rate": 2e-3, "log_every": 1, "samples": 0}
+    return TrainConfig(steps, **{**small, **settings})
+
+
+class StopsAfter(Watcher):
+    """Asks a run to stop after a step, or raises there as a killed process would."""
+
+    def __init__(self, step: int, stop: StopRequest | None = None) -> None:
+        self.at, self.stop = step, stop
+
+    def step(self, step: int) -> None:
+        if step == self.at:
+            if self.stop is None:
+                raise KeyboardInterrupt
+            self.stop.ask("the test asked")
+
+
+def go_on(out: Path, watcher: Watcher | None = None, execution: Execution = HERE) -> Outcome:
+    return train(out, execution, StopRequest(), watcher or Watcher())
 
 
 def run(dataset: Path, out: Path, train_config: TrainConfig, **options: Any) -> list[float]:
     """Train and return every step's loss."""
-    losses: list[float] = []
     start_run(dataset, out, SMALL, train_config, **options)
-    train(out, CPU, lambda row: losses.append(row["loss"]) if len(row) == 2 else None)
-    return losses
+    go_on(out)
+    return [row["loss"] for row in read_log(out)]
 
 
-def test_the_loss_falls_by_half_in_sixty_steps(dataset: Path, tmp_path: Path) -> None:
-    losses = run(dataset, tmp_path / "run", config(60, validate_every=30))
-    assert len(losses) == 60
+def rows(out: Path) -> list[dict[str, float]]:
+    """Return a log without what is measured, and without what is missing."""
+    return [
+        {name: value for name, value in row.items() if name not in MEASURED and value == value}
+        for row in read_log(out)
+    ]
+
+
+def test_the_loss_on_four_samples_falls_by_half_in_sixty_steps(
+    pictures: Path, bank_root: Path, tmp_path: Path
+) -> None:
+    four = dataset_of(pictures, bank_root, tmp_path, per_picture=1, split=(0.6, 0.2, 0.2))
+    assert len(open_split(four, "train", SMALL)) == 4
+    losses = run(four, tmp_path / "run", config(60, validate_every=60))
     assert sum(losses[-10:]) < sum(losses[:10]) / 2
 
 
 def test_a_run_writes_what_it_says(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    run(dataset, out, config(6, validate_every=2))
-    assert sorted(path.name for path in out.iterdir()) == [
+    run(dataset, out, config(6, validate_every=2, log_every=4, samples=2))
+    found = sorted(path.name for path in out.iterdir() if path.name != "tensorboard")
+    assert found == [
         "best.safetensors", "last.safetensors", "last.state.pt", "metrics.csv", "metrics.jsonl",
-        "run.json",
+        "run.json", "samples",
     ]  # fmt: skip
+    names = sorted(path.name for path in (out / "samples").iterdir())
+    assert names == ["step-000002.png", "step-000004.png", "step-000006.png"]
     log = read_log(out)
     assert [row["step"] for row in log] == [2, 4, 6]
     assert (out / "metrics.csv").read_text().splitlines()[0] == ",".join(log[0])
     best = min(log, key=lambda row: row["val_hole_mse"])
-    model, info = load_weights(out / "best.safetensors")
+    model, info = load_weights(out / BEST)
     assert info.step == best["step"]
     assert info.scores == {"val_hole_mse": best["val_hole_mse"]}
     assert info.patch_size == 32
     assert not model.training
     # the best checkpoint is the network that had that score
     validation = open_split(dataset, "val", SMALL)
-    assert loop.validate(model, validation, 4, CPU) == pytest.approx(best["val_hole_mse"])
+    assert hole_mse(model, validation, 4, CPU) == pytest.approx(best["val_hole_mse"])
 
 
-DRAWN: dict[str, Any] = {"masks": "per-epoch", "flip": 0.5, "quarter_turns": True}
+def test_rows_stand_where_one_is_due_and_hold_means_over_their_steps(
+    dataset: Path, tmp_path: Path
+) -> None:
+    every = run(dataset, tmp_path / "one", config(7, validate_every=5))
+    run(dataset, tmp_path / "three", config(7, validate_every=5, log_every=3))
+    log = read_log(tmp_path / "three")
+    assert [row["step"] for row in log] == [3, 5, 6, 7]
+    means = [sum(every[:3]) / 3, sum(every[3:5]) / 2, every[5], every[6]]
+    assert [row["loss"] for row in log] == pytest.approx(means, rel=1e-12)
+    assert [row["val_hole_mse"] > 0 for row in log] == [False, True, False, True]
 
 
-def test_resuming_gives_the_losses_of_the_unbroken_run(dataset: Path, tmp_path: Path) -> None:
-    settings = config(9, validate_every=3, **DRAWN)
-    whole = run(dataset, tmp_path / "whole", settings)
-    broken: list[float] = []
+EVERYTHING: dict[str, Any] = {
+    "masks": "per-epoch", "flip": 0.5, "quarter_turns": True, "ema": 0.9, "schedule": "cosine",
+    "warmup": 2, "clip": 0.5, "accumulate": 2, "loss": "mse+ssim",
+}  # fmt: skip
 
-    def stop(row: dict[str, Any]) -> None:
-        if len(row) == 2:
-            broken.append(row["loss"])
-            if row["step"] == 5:
-                raise KeyboardInterrupt
 
-    out = tmp_path / "broken"
+def a_broken_run(dataset: Path, out: Path, settings: TrainConfig, save_every_s: float) -> int:
+    """Break a run after step 5 and resume it; return from which step."""
     start_run(dataset, out, SMALL, settings)
+    execution = replace(HERE, save_every_s=save_every_s)
     with pytest.raises(KeyboardInterrupt):
-        train(out, CPU, stop)
-    assert load_state(out / "last.state.pt")["step"] == 3
-    resumed: list[float] = []
-    train(out, CPU, lambda row: resumed.append(row["loss"]) if len(row) == 2 else None)
-    assert broken[:3] + resumed == whole
-    logs = [read_log(tmp_path / name) for name in ("whole", "broken")]
-    for row in (*logs[0], *logs[1]):
-        row.pop("images_per_second")
-    assert logs[0] == logs[1]
-    for name in ("whole", "broken"):
-        shutil.move(tmp_path / name / "last.safetensors", tmp_path / f"{name}.safetensors")
-    assert (tmp_path / "whole.safetensors").read_bytes() == (
-        tmp_path / "broken.safetensors"
-    ).read_bytes()
+        go_on(out, StopsAfter(5), execution)
+    step = int(load_state(out / STATE)["step"])
+    assert go_on(out).stopped is None
+    return step
+
+
+@pytest.mark.parametrize(
+    ("settings", "save_every_s", "kept"),
+    [({}, 600.0, 3), (EVERYTHING, 600.0, 3), (EVERYTHING, 0.0, 4), ({"log_every": 4}, 0.0, 4)],
+)
+def test_resuming_gives_the_losses_of_the_unbroken_run(
+    dataset: Path, tmp_path: Path, settings: dict[str, Any], save_every_s: float, kept: int
+) -> None:
+    same = config(9, **{"validate_every": 3, **settings})
+    run(dataset, tmp_path / "whole", same)
+    assert a_broken_run(dataset, tmp_path / "broken", same, save_every_s) == kept
+    assert rows(tmp_path / "whole") == rows(tmp_path / "broken")
+    for name in (LAST, BEST):
+        whole, broken = (load_weights(tmp_path / run / name) for run in ("whole", "broken"))
+        assert whole[1] == broken[1]
+        weights = broken[0].state_dict()
+        assert all(torch.equal(one, weights[n]) for n, one in whole[0].state_dict().items())
+
+
+def test_one_that_is_asked_to_stop_saves_after_the_step(dataset: Path, tmp_path: Path) -> None:
+    settings = config(9, validate_every=9, log_every=2)
+    run(dataset, tmp_path / "whole", settings)
+    out, stop = tmp_path / "broken", StopRequest()
+    start_run(dataset, out, SMALL, settings)
+    outcome = train(out, HERE, stop, StopsAfter(5, stop))
+    assert (outcome.step, outcome.stopped) == (5, "the test asked")
+    assert load_state(out / STATE)["step"] == load_weights(out / LAST)[1].step == 5
+    assert go_on(out).step == 9
+    assert rows(out) == rows(tmp_path / "whole")  # step 6's row is a mean over both parts
+
+
+def test_the_batches_of_a_split_on_the_device_are_the_same(dataset: Path, tmp_path: Path) -> None:
+    losses = run(dataset, tmp_path / "read", config(4, **EVERYTHING))
+    start_run(dataset, tmp_path / "kept", SMALL, config(4, **EVERYTHING))
+    go_on(tmp_path / "kept", execution=replace(HERE, data_on_device=True))
+    assert [row["loss"] for row in read_log(tmp_path / "kept")] == losses
 
 
 def test_what_is_drawn_per_epoch_matters_and_who_reads_does_not(
     dataset: Path, tmp_path: Path
 ) -> None:
     cases: dict[str, dict[str, Any]] = {
-        "plain": {},
-        "two workers": {"workers": 2},
-        "masks": {"masks": "per-epoch"},
-        "flip": {"flip": 1.0},
+        "plain": {}, "masks": {"masks": "per-epoch"}, "flip": {"flip": 1.0},
         "turns": {"quarter_turns": True},
-    }
+    }  # fmt: skip
     losses = {
-        name: run(dataset, tmp_path / name, config(1, validate_every=1, **settings))
+        name: run(dataset, tmp_path / name, config(1, **settings))
         for name, settings in cases.items()
     }
-    assert losses.pop("two workers") == losses["plain"]
     assert len({tuple(one) for one in losses.values()}) == 4
+    start_run(dataset, tmp_path / "none", SMALL, config(1))
+    go_on(tmp_path / "none", execution=replace(HERE, workers=0))
+    assert rows(tmp_path / "none") == rows(tmp_path / "plain")
 
 
 def test_a_finished_run_resumes_to_nothing(dataset: Path, tmp_path: Path) -> None:
-    run(dataset, tmp_path / "run", config(2, validate_every=2))
-    steps: list[object] = []
-    assert train(tmp_path / "run", CPU, steps.append)["step"] == 2
-    assert steps == []
+    run(dataset, tmp_path / "run", config(2))
+    before = (tmp_path / "run" / STATE).read_bytes()
+    assert go_on(tmp_path / "run", StopsAfter(2)) == Outcome(2, {}, None)
+    assert (tmp_path / "run" / STATE).read_bytes() == before
+
+
+def test_the_best_weights_are_the_average_if_there_is_one(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "run", config(3, ema=0.9))
+    state = load_state(tmp_path / "run" / STATE)
+    weights = load_weights(tmp_path / "run" / LAST)[0].state_dict()
+    name = "encoder.0.conv.conv.weight"
+    assert torch.equal(weights[name], state["average"][name])
+    assert not torch.equal(weights[name], state["model"][name])
 
 
 def test_fine_tuning_starts_from_the_weights(dataset: Path, tmp_path: Path) -> None:
-    run(dataset, tmp_path / "first", config(4, validate_every=4))
-    first = tmp_path / "first" / "last.safetensors"
-    start_run(dataset, tmp_path / "second", SMALL, config(4), init_from=first)
-    state = load_state(tmp_path / "second" / "last.state.pt")
+    run(dataset, tmp_path / "first", config(4))
+    first = tmp_path / "first" / LAST
+    start_run(dataset, tmp_path / "second", SMALL, config(4, ema=0.9), init_from=first)
+    state = load_state(tmp_path / "second" / STATE)
     weights = load_weights(first)[0].state_dict()
-    assert all(torch.equal(state["model"][name], value) for name, value in weights.items())
+    for part in ("model", "average"):
+        assert all(torch.equal(state[part][name], value) for name, value in weights.items())
     with pytest.raises(CheckpointError, match="do not fit this network"):
         start_run(dataset, tmp_path / "third", ModelConfig(4, 3), config(4), init_from=first)
     assert not (tmp_path / "third").exists()
 
 
-def test_without_validation_split_there_is_no_best(
-    pictures: Path, bank_root: Path, tmp_path: Path
-) -> None:
+def test_frozen_norms_of_the_encoder_stay_as_they_were(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "first", config(3))
+    first = tmp_path / "first" / LAST
+    run(dataset, tmp_path / "second", config(3, frozen_norm="encoder"), init_from=first)
+    before, after = (
+        load_weights(path)[0].state_dict() for path in (first, tmp_path / "second" / LAST)
+    )
+    frozen = [name for name in before if name.startswith("encoder") and ".norm." in name]
+    assert len(frozen) == 5 * SMALL.levels
+    assert all(torch.equal(before[name], after[name]) for name in frozen)
+    moved = [name for name in before if name not in frozen and "num_batches" not in name]
+    assert not any(torch.equal(before[name], after[name]) for name in moved)
+
+
+def dataset_of(
+    pictures: Path,
+    bank_root: Path,
+    tmp_path: Path,
+    per_picture: int,
+    split: tuple[float, float, float],
+) -> Path:
     from drawings import SIZE
     from dunhuang_data.build import build_dataset
     from dunhuang_data.mask_bank import open_bank
     from dunhuang_data.plan import make_plan
     from dunhuang_data.recipe import BuildRecipe, PlanRecipe
 
-    plan = make_plan([pictures], PlanRecipe(patch_size=SIZE, per_picture=2, split=(1.0, 0.0, 0.0)))
+    recipe = PlanRecipe(patch_size=SIZE, per_picture=per_picture, split=split)
+    plan = make_plan([pictures], recipe)
     build_dataset(plan, open_bank(bank_root), tmp_path / "shards", BuildRecipe("hdf5"))
-    run(tmp_path / "shards", tmp_path / "run", config(2, validate_every=2))
-    assert not (tmp_path / "run" / "best.safetensors").exists()
-    assert (tmp_path / "run" / "last.safetensors").exists()
+    return tmp_path / "shards"
+
+
+def test_without_validation_split_there_is_no_best(
+    pictures: Path, bank_root: Path, tmp_path: Path
+) -> None:
+    shards = dataset_of(pictures, bank_root, tmp_path, per_picture=2, split=(1.0, 0.0, 0.0))
+    run(shards, tmp_path / "run", config(2, samples=2))
+    assert not (tmp_path / "run" / BEST).exists()
+    assert not (tmp_path / "run" / "samples").exists()
+    assert load_weights(tmp_path / "run" / LAST)[1].scores.keys() <= {"val_hole_mse"}
     with pytest.raises(DatasetError, match="val has no rows; 0 was asked for"):
-        open_split(tmp_path / "shards", "val", SMALL).read([0])
+        open_split(shards, "val", SMALL).read([0])
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_step(
+def test_the_best_can_be_left_unchosen_but_never_chosen_on_the_test_split(
+    dataset: Path, tmp_path: Path
+) -> None:
+    run(dataset, tmp_path / "run", config(2, select_on="none"))
+    assert not (tmp_path / "run" / BEST).exists()
+    with pytest.raises(UsageProblem, match="chosen on the test split have seen it"):
+        config(2, select_on="test")
+
+
+def broken_at(step: int, part: str) -> Callable[..., Any]:
+    """Return a way to make losses, whose one is not finite at a step."""
+    made = make_loss
+
+    def make(*arguments: Any) -> Any:
+        loss, calls = made(*arguments), []
+
+        def forward(*tensors: torch.Tensor) -> LossParts:
+            calls.append(1)
+            found = type(loss).forward(loss, *tensors)
+            if len(calls) != step:
+                return found
+            if part == "loss":
+                return LossParts(found.total * float("nan"), found.parts)
+            return LossParts(found.total, {**found.parts, part: torch.tensor(float("inf"))})
+
+        monkeyed: Any = loss
+        monkeyed.forward = forward
+        return loss
+
+    return make
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_parts_and_the_weights_before(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[int] = []
-    nan = float("nan")
-
-    def explode(*tensors: torch.Tensor) -> Any:
-        calls.append(1)
-        parts = mse_loss(*tensors)
-        broken = len(calls) == 4
-        return LossParts(parts.total * nan, parts.pixel, parts.hole) if broken else parts
-
-    monkeypatch.setattr(loop, "mse_loss", explode)
     out = tmp_path / "run"
-    start_run(dataset, out, SMALL, config(6, validate_every=3))
-    sentence = r"stopped at step 4: the loss is nan\. The checkpoint of step 3 is kept"
+    run(dataset, tmp_path / "whole", config(4))
+    monkeypatch.setattr(learner, "make_loss", broken_at(5, "loss"))
+    start_run(dataset, out, SMALL, config(6, validate_every=6, log_every=6))
+    sentence = r"stopped at step 5: loss nan, hole 0\.\d+, pixel 0\.\d+, .* checkpoint of step 4 is"
     with pytest.raises(CheckpointError, match=sentence):
-        train(out, CPU, lambda row: None)
-    assert load_weights(out / "last.safetensors")[1].step == 3
+        go_on(out)
+    assert load_state(out / STATE)["step"] == 4
+    kept, whole = (load_weights(one / LAST) for one in (out, tmp_path / "whole"))
+    assert kept[1].step == 4
+    weights = whole[0].state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in kept[0].state_dict().items())
 
 
-def test_another_dataset_is_refused_on_resuming(dataset: Path, tmp_path: Path) -> None:
+def test_nothing_is_saved_behind_a_loss_that_nobody_looked_at(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU losses are looked at later; a part that is infinite stands for it here."""
     out = tmp_path / "run"
-    start_run(dataset, out, SMALL, config(2))
-    document = json.loads((out / "run.json").read_text())
-    (out / "run.json").write_text(json.dumps({**document, "dataset_sha256": "0" * 64}))
-    with pytest.raises(ResumeMismatchError, match="is not the dataset this run began with"):
-        train(out, CPU, lambda row: None)
-
-
-def test_bad_starts_are_sentences(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="fewer than one batch of 32"):
-        start_run(dataset, tmp_path / "run", SMALL, TrainConfig(2))
-    start_run(dataset, tmp_path / "run", SMALL, config(2))
-    with pytest.raises(OutputExistsError):
-        start_run(dataset, tmp_path / "run", SMALL, config(2))
-    with pytest.raises(
-        CheckpointError, match=r"is not a run that can be resumed: there is no run\.json"
-    ):
-        read_run(tmp_path)
-    with pytest.raises(EnvironmentProblem, match="gpu0 is none of auto, cpu, cuda and cuda:N"):
-        pick_device("gpu0")
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_a_sentence() -> None:
-    with pytest.raises(EnvironmentProblem, match=r"--device cuda:1: torch .* sees 0 GPUs here"):
-        pick_device("cuda:1")
-    assert pick_device("auto") == CPU
+    monkeypatch.setattr(learner, "make_loss", broken_at(5, "hole"))
+    start_run(dataset, out, SMALL, config(9, validate_every=3, log_every=8))
+    with pytest.raises(CheckpointError, match=r"stopped at step 5: .*hole inf.*of step 3 is kept"):
+        go_on(out)
+    assert load_state(out / STATE)["step"] == load_weights(out / LAST)[1].step == 3
 
 
 def test_weights_that_are_not_finite_are_never_saved(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def poison(model: torch.nn.Module, *arguments: object) -> float:
-        if loop.read_log(out)[-1:] and len(loop.read_log(out)) == 1:
+        if (out / LAST).exists():
             with torch.no_grad():
                 next(model.parameters())[0] = float("nan")
         return 1.0
 
     out = tmp_path / "run"
     start_run(dataset, out, SMALL, config(6, validate_every=3))
-    (out / "metrics.jsonl").write_text("")
-    monkeypatch.setattr(loop, "validate", poison)
-    sentence = r"stopped at step 6: the weights are no longer finite\. The checkpoint of step 3"
-    with pytest.raises(CheckpointError, match=sentence):
-        train(out, CPU, lambda row: None)
-    assert load_weights(out / "last.safetensors")[1].step == 3
-    assert load_state(out / "last.state.pt")["step"] == 3
+    monkeypatch.setattr(loop, "hole_mse", poison)
+    with pytest.raises(CheckpointError, match=r"stopped at step 6: a weight nan, .* of step 3 is"):
+        go_on(out)
+    assert load_weights(out / LAST)[1].step == load_state(out / STATE)["step"] == 3
 
 
-def test_killed_before_the_logs_were_written_they_come_back(dataset: Path, tmp_path: Path) -> None:
-    run(dataset, tmp_path / "run", config(2, validate_every=1))
-    expected = read_log(tmp_path / "run")
-    (tmp_path / "run" / "metrics.jsonl").unlink()
-    train(tmp_path / "run", CPU, lambda row: None)
-    assert read_log(tmp_path / "run") == expected
+def test_killed_before_the_first_checkpoint_it_begins_again(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "whole", config(4, validate_every=4))
+    start_run(dataset, tmp_path / "run", SMALL, config(4, validate_every=4))
+    with pytest.raises(KeyboardInterrupt):
+        go_on(tmp_path / "run", StopsAfter(3))
+    assert [row["step"] for row in read_log(tmp_path / "run")] == [1, 2]
+    go_on(tmp_path / "run")
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+
+
+def test_a_log_that_was_lost_is_begun_again(dataset: Path, tmp_path: Path) -> None:
+    start_run(dataset, tmp_path / "run", SMALL, config(4, validate_every=2))
+    with pytest.raises(KeyboardInterrupt):
+        go_on(tmp_path / "run", StopsAfter(3))
+    for path in (tmp_path / "run").glob("metrics.*"):
+        path.unlink()
+    shutil.rmtree(tmp_path / "run" / "tensorboard", ignore_errors=True)
+    go_on(tmp_path / "run")
+    assert [row["step"] for row in read_log(tmp_path / "run")] == [3, 4]
 
 
 def test_two_processes_cannot_train_one_run(dataset: Path, tmp_path: Path) -> None:
@@ -239,4 +361,14 @@ def test_two_processes_cannot_train_one_run(dataset: Path, tmp_path: Path) -> No
         locked(tmp_path / "run", "training in"),
         pytest.raises(OutputExistsError, match="Another process is training in"),
     ):
-        train(tmp_path / "run", CPU, lambda row: None)
+        go_on(tmp_path / "run")
+
+
+def test_a_state_of_another_kind_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    start_run(dataset, out, SMALL, config(2))
+    document = json.loads((out / "run.json").read_text())
+    document["train"]["ema"] = 0.9
+    (out / "run.json").write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match=r"does not fit this run: .*Start the run anew"):
+        go_on(out)

@@ -2,7 +2,7 @@
 
 ``last.safetensors`` holds the weights and, in its header, the configuration, the step, the scores
 and which dataset they come from: all that evaluating, restoring and fine-tuning need.
-``last.state.pt`` holds what resuming needs besides.
+``last.state.pt`` holds what resuming needs.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ from dunhuang_data.errors import CheckpointError, UsageProblem
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.model import PartialConvUNet
 
-FORMAT = {"name": "dunhuang-checkpoint", "version": 1}
+FORMAT = {"name": "dunhuang-checkpoint", "version": 2}
 HEADER = "dunhuang"
+STATE_KEYS = {"model", "optimizer", "step", "best", "meter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +147,7 @@ def load_state(path: Path) -> dict[str, Any]:
             f"The state {path} cannot be read: {str(error).splitlines()[0]} Start the run anew "
             "with --overwrite, or from its weights with --init-from."
         ) from error
-    if not isinstance(state, dict) or not {"model", "optimizer", "step", "best", "log"} <= set(
-        state
-    ):
+    if not isinstance(state, dict) or not set(state) >= STATE_KEYS:
         raise CheckpointError(
             f"The state {path} cannot be read: it is not one that dunhuang-train wrote. Start the "
             "run anew with --overwrite, or from its weights with --init-from."

@@ -15,6 +15,7 @@ DECODERS = ("split", "concat")
 LOSSES = ("mse", "mse+ssim", "poster", "paper")
 FROZEN_NORMS = ("none", "encoder", "all")
 SCHEDULES = ("constant", "cosine")
+SELECT_ON = ("val", "none")
 PRECISIONS = ("float32", "bf16", "fp16")
 
 
@@ -107,8 +108,12 @@ class TrainConfig:
         Of the network's arithmetic; masks, losses and weights stay in float32.
     channels_last, compiled : bool
         The memory layout of pictures, and whether ``torch.compile`` is used.
-    validate_every : int
-        Steps between validations.
+    validate_every, log_every : int
+        Steps between validations, and between rows of the log.
+    select_on : {"val", "none"}
+        The split on which the best weights are chosen.
+    samples : int
+        Validation samples that are drawn at every validation; 0 = none.
     seed : int
         Of initialisation, of the order of samples, and of what is drawn in every epoch.
     masks : {"fixed", "per-epoch"}
@@ -133,6 +138,9 @@ class TrainConfig:
     channels_last: bool = False
     compiled: bool = False
     validate_every: int = 500
+    log_every: int = 10
+    select_on: str = "val"
+    samples: int = 4
     seed: int = 0
     masks: str = "fixed"
     flip: float = 0.0
@@ -140,6 +148,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         check_masks(self.masks)
+        if self.select_on == "test":
+            raise UsageProblem(
+                "--select-on test: weights that were chosen on the test split have seen it, and "
+                "its scores say nothing any more. Choose on val, or none to keep the last."
+            )
+        _check_choice("--select-on", self.select_on, SELECT_ON)
         _check_choice("--schedule", self.schedule, SCHEDULES)
         _check_choice("--loss", self.loss, LOSSES)
         _check_choice("--freeze-norm", self.frozen_norm, FROZEN_NORMS)
@@ -147,6 +161,8 @@ class TrainConfig:
         for option, value, least in (
             ("--steps", self.steps, 1),
             ("--validate-every", self.validate_every, 1),
+            ("--log-every", self.log_every, 1),
+            ("--samples", self.samples, 0),
             ("--accumulate", self.accumulate, 1),
             ("--warmup", self.warmup, 0),
         ):

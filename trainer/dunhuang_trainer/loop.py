@@ -1,306 +1,310 @@
-"""The training loop, on one page."""
+"""The training loop, on one page: data, steps, log, validation, checkpoints, and when to stop."""
 
-import json
-import re
 import time
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from dunhuang_data.atomic import locked, new_folder, write_json, write_text
-from dunhuang_data.documents import csv_text, parsed, read_document
-from dunhuang_data.errors import CheckpointError, EnvironmentProblem, ResumeMismatchError
+from dunhuang_data.atomic import locked
+from dunhuang_data.errors import CheckpointError
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
     all_finite,
-    load_into,
     load_state,
-    load_weights,
     save_state,
     save_weights,
 )
-from dunhuang_trainer.config import ModelConfig, TrainConfig
-from dunhuang_trainer.data import DatasetReader, Loader, finished, open_split
-from dunhuang_trainer.losses import mse_loss
-from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.config import TrainConfig
+from dunhuang_trainer.data import (
+    DatasetReader,
+    DeviceSplit,
+    Loader,
+    StoredBatch,
+    finished,
+    open_split,
+    to_batch,
+)
+from dunhuang_trainer.distributed import Ranks
+from dunhuang_trainer.figures import sample_grid
+from dunhuang_trainer.learner import Learner, NotFiniteError
+from dunhuang_trainer.meter import Meter
+from dunhuang_trainer.run_folder import (
+    BEST,
+    LAST,
+    STATE,
+    Run,
+    read_run,
+    same_dataset,
+    same_features,
+)
+from dunhuang_trainer.run_log import Row, RunLog
+from dunhuang_trainer.schedule import learning_rate
+from dunhuang_trainer.stopping import StopRequest
+from dunhuang_trainer.validation import hole_mse, restored
 
-MARKER = "run.json"
-FORMAT = {"name": "dunhuang-run", "version": 1}
-CONTENTS = (MARKER, "run.toml", "*.safetensors", "last.state.pt", "metrics.*", "curve.png")
-LOG_COLUMNS = ("step", "loss", "hole_mse", "val_hole_mse", "learning_rate", "images_per_second")
-
-Report = Callable[[dict[str, Any]], None]
+MEASURED = ("learning_rate", "images_per_second", "waiting", "memory_mb", "val_hole_mse")
 
 
-def pick_device(name: str) -> torch.device:
-    """Return a device by name; ``auto`` takes the GPU if there is one.
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a run is carried out: what changes no result, and may change when it is resumed.
 
-    Raises
-    ------
-    EnvironmentProblem
-        If it is no such device, or a GPU that is not there.
+    Attributes
+    ----------
+    device : torch.device
+    ranks : Ranks
+    workers : int, optional
+        Threads that read; None = as many as pay here.
+    data_on_device : bool
+        Keep the training split in the device's memory.
+    save_every_s : float
+        Seconds between checkpoints; there is one at every validation too.
+    dataset, features : Path, optional
+        Where they are now, if they are no longer where the run began.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    found = re.fullmatch(r"cpu|cuda(?::(\d+))?", name)
-    if found is None:
-        raise EnvironmentProblem(f"--device {name} is none of auto, cpu, cuda and cuda:N.")
-    if name.startswith("cuda") and int(found[1] or 0) >= torch.cuda.device_count():
-        raise EnvironmentProblem(
-            f"--device {name}: torch {torch.__version__} sees {torch.cuda.device_count()} GPUs "
-            "here. Use --device cpu, or install a torch built for your GPU (see the README)."
-        )
-    return torch.device(name)
+
+    device: torch.device
+    ranks: Ranks = Ranks()  # noqa: RUF009 (frozen)
+    workers: int | None = None
+    data_on_device: bool = False
+    save_every_s: float = 600.0
+    dataset: Path | None = None
+    features: Path | None = None
 
 
-def check_batch(dataset: Path, model_config: ModelConfig, config: TrainConfig) -> DatasetReader:
-    """Return the training split, if it holds a batch that the network can take.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
 
-    Raises
-    ------
-    DatasetError
+    Attributes
+    ----------
+    step : int
+        The last one, which is saved.
+    row : dict
+        The last row of the log; empty if there is none.
+    stopped : str or None
+        Why it stopped before its last step.
     """
-    reader = open_split(dataset, "train", model_config)
-    training_loader(reader, config, torch.device("cpu"))  # says what is wrong
-    return reader
+
+    step: int
+    row: Row
+    stopped: str | None
 
 
-def training_loader(reader: DatasetReader, config: TrainConfig, device: torch.device) -> Loader:
-    """Return the loader of a run. The batch of a step is a pure function of (config, step)."""
-    return Loader(
+class Watcher:
+    """What may be told of a run while it goes on; by default nothing is done with it."""
+
+    def step(self, step: int) -> None:
+        """Hear that a step is done."""
+
+    def row(self, row: Row) -> None:
+        """Hear of a new row of the log."""
+
+    def note(self, text: str) -> None:
+        """Hear of something that a person should know."""
+
+
+def training_data(reader: DatasetReader, config: TrainConfig, execution: Execution) -> Loader:
+    """Return the batches of a run. That of a step is a pure function of (config, step)."""
+    kind = DeviceSplit if execution.data_on_device else Loader
+    return kind(
         reader,
-        config.batch_size,
+        config.batch_size // execution.ranks.world_size,
         seed=config.seed,
         masks=config.masks,
         flip=config.flip,
         quarter_turns=config.quarter_turns,
-        workers=config.workers,
-        device=device,
+        workers=execution.workers,
+        device=execution.device,
+        rank=execution.ranks.rank,
+        world_size=execution.ranks.world_size,
     )
 
 
-def start_run(
-    dataset: Path,
-    out: Path,
-    model_config: ModelConfig,
-    config: TrainConfig,
-    *,
-    init_from: Path | None = None,
-    overwrite: bool = False,
-) -> None:
-    """Check everything that a run needs and write its folder: settings, and a state at step 0.
-
-    Raises
-    ------
-    DatasetError, CheckpointError
-        If dataset or weights cannot be read or do not fit.
-    OutputExistsError
-        If ``out`` is in use.
-    """
-    reader = check_batch(dataset, model_config, config)
-    torch.manual_seed(config.seed)
-    model = PartialConvUNet(model_config)
-    if init_from is not None:
-        load_into(model, load_weights(init_from)[0].state_dict(), init_from)
-    inputs = [dataset] if init_from is None else [dataset, init_from]
-    with new_folder(out, CONTENTS, overwrite, inputs) as folder:
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-        save_state(folder / "last.state.pt", _state(model, optimizer, 0, float("inf"), []))
-        write_json(
-            folder / MARKER,
-            {
-                "format": FORMAT,
-                "model": asdict(model_config),
-                "train": asdict(config),
-                "dataset": str(dataset.resolve()),
-                "dataset_sha256": reader.manifest.content_sha256,
-                "init_from": None if init_from is None else str(init_from.resolve()),
-            },
-        )
-
-
-def read_run(out: Path) -> tuple[Path, ModelConfig, TrainConfig, str]:
-    """Return a run's dataset, settings and its dataset's content hash.
-
-    Raises
-    ------
-    CheckpointError
-        If the folder is no run.
-    """
-    path, again = out / MARKER, "dunhuang-train fit --dataset SHARDS --out RUN"
-    what = "a run that can be resumed"
-    document = read_document(path, FORMAT, what, again, CheckpointError)
-    with parsed(path, what, f"Start one with {again}.", CheckpointError):
-        model, train = ModelConfig(**document["model"]), TrainConfig(**document["train"])
-        return Path(document["dataset"]), model, train, str(document["dataset_sha256"])
-
-
-def train(
-    out: Path, device: torch.device, report: Report, moved_to: Path | None = None
-) -> dict[str, float]:
-    """Train a run from where it stands to its last step.
+def train(out: Path, execution: Execution, stop: StopRequest, watcher: Watcher) -> Outcome:
+    """Train a run from where it stands, to its last step or until it is asked to stop.
 
     Parameters
     ----------
     out : Path
-        A folder of `start_run`. It gains ``metrics.jsonl`` and ``metrics.csv`` (one row per
-        validation), ``last.safetensors`` with ``last.state.pt``, and, if there is a validation
-        split, ``best.safetensors``: the lowest mean squared error in its holes.
-    device : torch.device
-    report : callable
-        Called after every step with ``step`` and ``loss``, and with a whole log row when there is
-        one.
-    moved_to : Path, optional
-        Where the dataset is now, if it is no longer where the run began.
-
-    Returns
-    -------
-    dict
-        The last log row.
+        A folder of `dunhuang_trainer.run_folder.start_run`. It gains ``metrics.jsonl`` and
+        ``metrics.csv``, ``last.safetensors`` with ``last.state.pt``, pictures of validation
+        samples, and, if there is a validation split, ``best.safetensors``: the lowest mean squared
+        error in its holes. Of several processes the first writes all of it.
+    execution : Execution
+    stop : StopRequest
+        Looked at after every step; by several processes only where a row is written.
+    watcher : Watcher
+        Told of steps and rows, in the first process.
 
     Raises
     ------
     ResumeMismatchError
-        If the dataset is not the one the run began with.
+        If dataset or features are not those the run began with.
     CheckpointError
-        If the loss is no longer finite, with step and value. The last checkpoint stays.
+        If the loss is no longer finite, with the step, the loss's parts, and what is kept.
     """
-    read_run(out)  # says so if it is none
+    run = read_run(out)  # says so if it is none
+    if not execution.ranks.first:
+        return _Training(out, run, execution, Watcher()).until(stop)
     with locked(out, "training in"):
-        return _train(out, device, report, moved_to)
+        return _Training(out, run, execution, watcher).until(stop)
 
 
-def _train(
-    out: Path, device: torch.device, report: Report, moved_to: Path | None
-) -> dict[str, float]:
-    dataset, model_config, config, dataset_sha256 = read_run(out)
-    dataset = moved_to or dataset
-    training = open_split(dataset, "train", model_config)
-    validation = open_split(dataset, "val", model_config)
-    if training.manifest.content_sha256 != dataset_sha256:
-        raise ResumeMismatchError(
-            f"{dataset} is not the dataset this run began with (its content hash differs). Put "
-            "the old one back, or start a new run."
+class _Training:
+    """A run under way."""
+
+    def __init__(self, out: Path, run: Run, execution: Execution, watcher: Watcher) -> None:
+        self.out, self.run, self.config = out, run, run.train
+        self.execution, self.watcher, self.ranks = execution, watcher, execution.ranks
+        self.config.check_batch(self.ranks.world_size)
+        dataset, features = execution.dataset or run.dataset, execution.features or run.features
+        self.training = open_split(dataset, "train", run.model)
+        self.validation = open_split(dataset, "val", run.model)
+        same_dataset(self.training, run)
+        state = load_state(out / STATE)
+        self.learner = Learner(run.model, run.train, execution.device, self.ranks, features)
+        same_features(self.learner.loss.features_sha256, run)
+        self.learner.load_state(state, out / STATE)
+        self.step, self.best, self.row = int(state["step"]), state["best"], dict[str, float]()
+        parts = self.learner.loss.part_names
+        self.meter = Meter(execution.device, parts, mean_over_processes=self.ranks.mean)
+        if state["meter"] is not None:
+            self.meter.load_state_dict(state["meter"])
+        self.columns = ("step", "epoch", "loss", *parts, *MEASURED)
+
+    def until(self, stop: StopRequest) -> Outcome:
+        """Train until the last step or a reason to stop."""
+        why, saved = None, time.monotonic()
+        data = training_data(self.training, self.config, self.execution)
+        with self.log_of_the_first() as log, data:
+            data.seek(self.step)
+            batches = self.meter.timed(data.take(self.config.steps - self.step))
+            while self.step < self.config.steps and why is None:
+                self.one_step(next(batches))
+                validates = self.is_due(self.config.validate_every)
+                if validates or self.is_due(self.config.log_every):
+                    self.write_row(log, validates, len(data))
+                late = time.monotonic() - saved > self.execution.save_every_s
+                why, late = self.agreed(stop.why, late)
+                if validates or why or late:
+                    self.save(log)
+                    saved = time.monotonic()
+        return Outcome(self.step, self.row, why)
+
+    def log_of_the_first(self) -> AbstractContextManager[RunLog | None]:
+        """Return the log, open, in the first process; nothing in the others."""
+        if not self.ranks.first:
+            return nullcontext()
+        return RunLog(self.out, self.columns, resumed_step=self.step)
+
+    def one_step(self, stored: StoredBatch) -> None:
+        """Learn from a batch."""
+        try:
+            loss, parts = self.learner.update(finished(stored), self.step + 1)
+        except NotFiniteError as error:
+            self.save(None)  # the weights are those before the step
+            raise self.not_finite(error.step, error.values, self.step) from error
+        self.step += 1
+        self.meter.add(self.step, loss, parts, len(stored) * self.ranks.world_size)
+        self.watcher.step(self.step)
+
+    def is_due(self, every: int) -> bool:
+        """Whether something that happens every so many steps happens now."""
+        return self.step % every == 0 or self.step == self.config.steps
+
+    def write_row(self, log: RunLog | None, validates: bool, steps_per_epoch: int) -> None:
+        """End an interval of the log; validate first, if it is due."""
+        self.stop_if_not_finite()
+        row = {
+            "step": self.step,
+            "epoch": round(self.step / steps_per_epoch, 4),
+            **self.meter.row(),
+            "learning_rate": learning_rate(self.config, self.step),
+        }
+        if validates:
+            with self.meter.paused():
+                row["val_hole_mse"] = self.validate(log)
+        self.row = row
+        if log is not None:
+            log.append(row)
+        self.watcher.row(row)
+
+    def validate(self, log: RunLog | None) -> float:
+        """Score the weights on the validation split, and keep them if they are the best so far."""
+        model, device = self.learner.best_model, self.execution.device
+        micro = self.config.check_batch(self.ranks.world_size)
+        workers = self.execution.workers
+        score = hole_mse(model, self.validation, micro, device, workers, self.ranks)
+        if len(self.validation) and not isfinite(score):
+            raise self.not_finite(self.step, {"val_hole_mse": score}, self.saved_step())
+        best = float("inf") if self.best is None else float(self.best)
+        if self.config.select_on == "val" and score < best:  # never true of NaN: no such split
+            self.best = score
+            if self.ranks.first:
+                save_weights(self.out / BEST, model, self.info({"val_hole_mse": score}))
+        rows = min(self.config.samples, len(self.validation))
+        if log is not None and rows:
+            batch = to_batch(self.validation.read(range(rows)), device)
+
+            log.picture(self.step, sample_grid(*restored(model, batch)))
+        self.learner.model.train()
+        return score
+
+    def save(self, log: RunLog | None) -> None:
+        """Write the weights and the state from which the run can go on, if they are sound."""
+        self.stop_if_not_finite()
+        with self.meter.paused():
+            if not all_finite(self.learner.model.state_dict()):
+                found = {"a weight": float("nan")}
+                raise self.not_finite(self.step, found, self.saved_step())
+            if not self.ranks.first:
+                return
+            if log is not None:
+                log.sync()
+            scores = {name: value for name, value in self.row.items() if name.startswith("val_")}
+            scores = scores if self.row.get("step") == self.step else {}
+            save_weights(self.out / LAST, self.learner.best_model, self.info(scores))
+            state = {"step": self.step, "best": self.best, "meter": self.meter.state_dict()}
+            save_state(self.out / STATE, {**self.learner.state(), **state})
+
+    def info(self, scores: dict[str, float]) -> CheckpointInfo:
+        """Return what a checkpoint of now says of itself."""
+        run, size = self.run, self.training.patch_size
+        return CheckpointInfo(run.model, run.train, self.step, run.dataset_sha256, size, scores)
+
+    def stop_if_not_finite(self) -> None:
+        """Look at the losses of the steps so far, and stop if one is no number."""
+        found = self.meter.settle()
+        if found is not None:
+            raise self.not_finite(found.step, found.values, self.saved_step())
+
+    def saved_step(self) -> int:
+        """Return the step of the checkpoint that lies in the folder."""
+        return int(load_state(self.out / STATE)["step"])
+
+    def not_finite(self, step: int, values: Mapping[str, float], kept: int) -> CheckpointError:
+        """Return the sentence with which a run ends that has left the numbers."""
+        found = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        return CheckpointError(
+            f"Training stopped at step {step}: {found}, where only finite numbers make sense. The "
+            f"checkpoint of step {kept} is kept in {self.out}. Start another run from it with "
+            f"--init-from {self.out / LAST} and a smaller --lr or --clip 1, or in float32."
         )
-    state = load_state(out / "last.state.pt")
-    model = PartialConvUNet(model_config).to(device)
-    load_into(model, state["model"], out / "last.state.pt")
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    optimizer.load_state_dict(state["optimizer"])
-    best, log = float(state["best"]), list(state["log"])
-    if log:
-        write_logs(out, log)  # an earlier run may have been killed between state and logs
-    info = CheckpointInfo(model_config, config, 0, dataset_sha256, training.patch_size, {})
-    row: dict[str, float] = log[-1] if log else {}
-    losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
 
-    done = int(state["step"])
-    model.train()
-    with training_loader(training, config, device) as loader:
-        loader.seek(done)
-        for step, stored in enumerate(loader.take(config.steps - done), start=done + 1):
-            batch = finished(stored)
-            predicted = model(batch.target * batch.valid, batch.valid)
-            parts = mse_loss(predicted, batch.target, batch.valid, batch.damage)
-            loss = float(parts.total.detach())
-            if not isfinite(loss):
-                raise _not_finite(out, step, f"the loss is {loss}", log)
-            optimizer.zero_grad(set_to_none=True)
-            parts.total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses, holes, images = (
-                losses + loss,
-                holes + float(parts.hole),
-                images + len(predicted),
-            )
-            report({"step": step, "loss": loss})
+    def agreed(self, why: str | None, late: bool) -> tuple[str | None, bool]:
+        """Return why to stop now and whether to save, the same in all processes.
 
-            if step % config.validate_every == 0 or step == config.steps:
-                seconds, count = time.perf_counter() - since, images / config.batch_size
-                score = validate(model, validation, config.batch_size, device, config.workers)
-                if not all_finite(model.state_dict()) or (len(validation) and not isfinite(score)):
-                    raise _not_finite(out, step, "the weights are no longer finite", log)
-                row = {
-                    "step": step,
-                    "loss": losses / count,
-                    "hole_mse": 255**2 * holes / count,
-                    "val_hole_mse": score,
-                    "learning_rate": config.learning_rate,
-                    "images_per_second": images / seconds,
-                }
-                log.append(row)
-                scores = {key: value for key, value in row.items() if key.startswith("val_")}
-                info = replace(info, step=step, scores=scores)
-                if row["val_hole_mse"] < best:  # never true of NaN: no validation split
-                    best = row["val_hole_mse"]
-                    save_weights(out / "best.safetensors", model, info)
-                save_weights(out / "last.safetensors", model, info)
-                save_state(out / "last.state.pt", _state(model, optimizer, step, best, log))
-                write_logs(out, log)
-                report(row)
-                model.train()
-                losses, holes, since, images = 0.0, 0.0, time.perf_counter(), 0
-    return row
-
-
-def _not_finite(out: Path, step: int, what: str, log: list[dict[str, float]]) -> CheckpointError:
-    kept = int(log[-1]["step"]) if log else 0
-    return CheckpointError(
-        f"Training stopped at step {step}: {what}. The checkpoint of step {kept} is kept in {out}. "
-        "Try a smaller --lr."
-    )
-
-
-def _state(
-    model: PartialConvUNet,
-    optimizer: torch.optim.Optimizer,
-    step: int,
-    best: float,
-    log: list[dict[str, float]],
-) -> dict[str, Any]:
-    return {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "best": best,
-        "log": log,
-    }
-
-
-@torch.no_grad()
-def validate(
-    model: PartialConvUNet,
-    reader: DatasetReader,
-    batch_size: int,
-    device: torch.device,
-    workers: int | None = None,
-) -> float:
-    """Return the mean squared error in the holes of a split, on 0 … 255; NaN if it is empty."""
-    model.eval()
-    squared = pixels = 0.0
-    loader = Loader(reader, batch_size, shuffle=False, tail="keep", workers=workers, device=device)
-    with loader:
-        for batch in map(finished, loader):
-            predicted = model(batch.target * batch.valid, batch.valid).clamp(0, 1)
-            counted = (1 - batch.valid) * (1 - batch.damage)
-            error = (predicted - batch.target).square() * counted
-            squared += float(error.sum(dtype=torch.float64))
-            pixels += 3 * float(counted.sum(dtype=torch.float64))
-    return 255**2 * squared / pixels if pixels else float("nan")
-
-
-def write_logs(out: Path, log: list[dict[str, float]]) -> None:
-    """Write the whole log, as JSON lines and as a table, each replaced at once."""
-    write_text(out / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in log))
-    rows = [[row[column] for column in LOG_COLUMNS] for row in log]
-    write_text(out / "metrics.csv", csv_text(LOG_COLUMNS, rows))
-
-
-def read_log(out: Path) -> list[dict[str, float]]:
-    """Return a run's log rows, oldest first."""
-    text = (out / "metrics.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+        They ask each other only where a row is written, which makes them wait for each other.
+        """
+        if not self.ranks.several:
+            return why, late
+        if not self.is_due(self.config.log_every):
+            return None, False
+        asked = torch.tensor([why is not None, late], dtype=torch.float64)
+        stops, saves = (self.ranks.sum(asked.to(self.execution.device)) > 0).tolist()
+        return (why or "another process was asked to") if stops else None, saves

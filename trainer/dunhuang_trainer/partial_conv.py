@@ -10,10 +10,59 @@ The sums run over the window, all input channels included. Zero padding counts a
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+class WindowMask(NamedTuple):
+    """What the mask says of every window of a layer; it depends on no weight.
+
+    Attributes
+    ----------
+    ratio : (B, 1, H, W) float
+        sum(1) / sum(M), 0 where the window holds no known pixel. At least float32.
+    valid : (B, 1, H, W) float
+        1 where the window holds a known pixel, else 0.
+    """
+
+    ratio: Tensor
+    valid: Tensor
+
+
+def window_mask(count: Tensor, full: int) -> WindowMask:
+    """Turn counts of known numbers under each window, of ``full``, into ratio and new mask.
+
+    Counts are whole numbers below 2**24, which float32 holds exactly. So no small number is added
+    to keep from dividing by zero: it would be zero itself in half precision.
+    """
+    seen = count > 0
+    return WindowMask(torch.where(seen, full / count.clamp(min=1), 0.0), seen.to(count.dtype))
+
+
+def box_sum(
+    plane: Tensor, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> Tensor:
+    """Sum a plane, (B, 1, H, W), over the windows of a convolution; zero beyond the border.
+
+    A convolution with ones, because exporting to ONNX drops ``divisor_override`` of an average
+    pool without a word, and that pool has no dilation.
+    """
+    ones = plane.new_ones(1, 1, kernel_size, kernel_size)
+    return F.conv2d(plane, ones, stride=stride, padding=padding, dilation=dilation)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which types are what they seem; there is nothing to undo on "meta"."""
+    return nullcontext() if device.type == "meta" else torch.autocast(device.type, enabled=False)
+
+
+def counting_dtype(x: Tensor) -> torch.dtype:
+    """Return the type to count in: that of ``x``, at least float32."""
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 class PartialConv2d(nn.Module):
@@ -26,15 +75,13 @@ class PartialConv2d(nn.Module):
 
     Parameters
     ----------
-    in_channels, out_channels, kernel_size, stride, padding : int
+    in_channels, out_channels, kernel_size, stride, padding, dilation : int
         As in ``torch.nn.Conv2d``.
     bias : bool
     plane_channels : sequence of int, optional
         How many channels each plane of ``valid`` speaks for, in order; they add up to
         ``in_channels``. By default one plane for all.
     """
-
-    window: Tensor
 
     def __init__(
         self,
@@ -44,6 +91,7 @@ class PartialConv2d(nn.Module):
         *,
         stride: int = 1,
         padding: int = 0,
+        dilation: int = 1,
         bias: bool = False,
         plane_channels: Sequence[int] | None = None,
     ) -> None:
@@ -54,13 +102,18 @@ class PartialConv2d(nn.Module):
                 f"plane_channels {self.plane_channels} add up to {sum(self.plane_channels)}, "
                 f"expected in_channels, {in_channels}"
             )
+        self.kernel_size, self.stride = kernel_size, stride
+        self.padding, self.dilation = padding, dilation
         self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride=stride, padding=padding, bias=False
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            bias=False,
         )
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        weights = torch.tensor(self.plane_channels, dtype=torch.float32).view(1, -1, 1, 1)
-        window = weights.expand(1, -1, kernel_size, kernel_size).contiguous()
-        self.register_buffer("window", window, persistent=False)
 
     def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Apply both equations.
@@ -68,7 +121,7 @@ class PartialConv2d(nn.Module):
         Parameters
         ----------
         x : (B, C, H, W) float
-            What it holds where ``valid`` is 0 does not matter, as long as it is finite.
+            What it holds where ``valid`` is 0 does not matter.
         valid : (B, P, H, W) float
             1 = known, 0 = hole; P planes, as many as ``plane_channels``.
 
@@ -77,21 +130,42 @@ class PartialConv2d(nn.Module):
         y : (B, C2, H2, W2) float
         valid : (B, 1, H2, W2) float
         """
-        halves = torch.split(x, list(self.plane_channels), dim=1)
-        known = [half * valid[:, row : row + 1] for row, half in enumerate(halves)]
-        y = self.conv(torch.cat(known, dim=1) if len(known) > 1 else known[0])
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            # counts are whole numbers below 2**24, so float32 holds them exactly
-            count = F.conv2d(
-                valid.float(),
-                self.window.float(),
-                stride=self.conv.stride,
-                padding=self.conv.padding,
+        if valid.shape[1] != len(self.plane_channels):
+            raise ValueError(
+                f"valid has {valid.shape[1]} planes, expected {len(self.plane_channels)}"
             )
-            seen = count > 0
-            ratio = torch.where(seen, self.window.sum() / count.clamp(min=1), 0.0)
-        y = y * ratio.to(y.dtype)
-        updated = seen.to(valid.dtype)
-        if self.bias is not None:
-            y = y + self.bias.view(1, -1, 1, 1) * updated
-        return y, updated
+        halves = torch.split(x, list(self.plane_channels), dim=1)
+        planes = torch.split(valid, 1, dim=1)
+        known = [
+            torch.where(plane > 0, half, 0.0) for half, plane in zip(halves, planes, strict=True)
+        ]
+        mask = self.window_mask(*planes)
+        y = self.finish(self.conv(torch.cat(known, dim=1) if len(known) > 1 else known[0]), mask)
+        return y, mask.valid.to(valid.dtype)
+
+    def window_mask(self, *planes: Tensor) -> WindowMask:
+        """Return what the mask says of every window: for `finish`, and the next layer's plane.
+
+        Parameters
+        ----------
+        *planes : (B, 1, H, W) float
+            1 = known, 0 = hole; one for each of ``plane_channels``.
+        """
+        with torch.no_grad(), without_autocast(planes[0].device):
+            known = self.plane_channels[0] * planes[0].to(counting_dtype(planes[0]))
+            for channels, plane in zip(self.plane_channels[1:], planes[1:], strict=True):
+                known = torch.add(known, plane, alpha=channels)
+            count = box_sum(known, self.kernel_size, self.stride, self.padding, self.dilation)
+            return window_mask(count, sum(self.plane_channels) * self.kernel_size**2)
+
+    def finish(self, y: Tensor, mask: WindowMask | None) -> Tensor:
+        """Turn the plain convolution of X ⊙ M, without bias, into the partial one; in place.
+
+        With no mask it stays a plain one, and only the bias is added.
+        """
+        if mask is not None:
+            y = y.mul_(mask.ratio)  # in half precision too: multiplied in float32, rounded once
+        if self.bias is None:
+            return y
+        bias = self.bias.view(1, -1, 1, 1)
+        return y + (bias if mask is None else (bias * mask.valid).to(y.dtype))

@@ -53,8 +53,8 @@ def evaluate(
     from dunhuang_data.types import as_split
     from dunhuang_trainer.checkpoint import load_weights
     from dunhuang_trainer.data import open_split
+    from dunhuang_trainer.devices import pick_device
     from dunhuang_trainer.evaluate import Sheet, evaluate_split, summary, write_scores
-    from dunhuang_trainer.loop import pick_device
 
     contents = ("scores.json", "scores.csv", "sheet.png", "run.toml")
     if out is not None:

@@ -66,8 +66,8 @@ def restore(
     from dunhuang_data.polarity import hole_ratio
     from dunhuang_data.refusals import refuse_existing_png
     from dunhuang_trainer.checkpoint import load_weights
+    from dunhuang_trainer.devices import pick_device
     from dunhuang_trainer.figures import restoration_sheet
-    from dunhuang_trainer.loop import pick_device
     from dunhuang_trainer.restore import restore_picture
 
     if len(pictures) > 1 and not mask.is_dir():

@@ -4,12 +4,14 @@ from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.data.batches import Batch, StoredBatch, finished, to_batch
 from dunhuang_trainer.data.datasets import PatchDataset, ShardStream
 from dunhuang_trainer.data.loader import Loader
+from dunhuang_trainer.data.on_device import DeviceSplit
 from dunhuang_trainer.data.order import Order
 from dunhuang_trainer.data.stored import open_split, ordered_batches
 
 __all__ = [
     "Batch",
     "DatasetReader",
+    "DeviceSplit",
     "Loader",
     "Order",
     "PatchDataset",

@@ -12,7 +12,7 @@ from dunhuang_data.errors import DatasetError, ResumeMismatchError, UsageProblem
 from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.data.batches import StoredBatch
 from dunhuang_trainer.data.order import Order, Span, steps_per_epoch
-from dunhuang_trainer.data.ring import Asked, Ring, Slot
+from dunhuang_trainer.data.ring import Asked, Ring, Slot, Source
 from dunhuang_trainer.data.stored import Buffers, batch_buffers
 from dunhuang_trainer.data.turns import draw_turns
 
@@ -239,27 +239,26 @@ class Loader:
             if start + self.order.rank < count:
                 yield epoch, start, min(start + stride, count)
 
-    def begin(self, iteration: "_Iteration", spans: Callable[[], Iterator[Span]]) -> Ring:
+    def begin(self, iteration: "_Iteration", spans: Callable[[], Iterator[Span]]) -> Source:
         """End the iteration that is under way, for another one from where the loader stands."""
         self.close()
         self._iteration = weakref.ref(iteration)
+        return self.source(Asked(span, self.order.pick(*span)) for span in spans())
+
+    def source(self, asked: Iterator[Asked]) -> Source:
+        """Return the batches that were asked for, in memory."""
         # one with the caller, one being filled by each thread, one waiting
         slots, wanted = self._idle[:], self.workers + (2 if self.workers else 1)
         self._idle.clear()
         pinned = self.device.type == "cuda"
         while len(slots) < wanted:
             slots.append(Slot(batch_buffers(self.reader, self.batch_size, pinned)))
-        asked = (Asked(span, self.order.pick(*span)) for span in spans())
         return Ring(self.reader, asked, slots, self._idle, self.workers)
 
-    def hand_over(self, asked: Asked, slot: Slot, filled: Buffers) -> StoredBatch:
+    def hand_over(self, asked: Asked, slot: Slot | None, filled: Buffers) -> StoredBatch:
         """Return a batch that was read, on the device, and stand after it."""
-        if self.device.type == "cuda":
-            filled = {
-                name: part.to(self.device, non_blocking=True) for name, part in filled.items()
-            }
-            slot.copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            slot.copied.record(torch.cuda.current_stream(self.device))
+        if slot is not None:
+            filled = slot.sent(filled, self.device)
         picks = asked.picks
         self.epoch, _, self.position = asked.span
         self._step_over_the_end()
@@ -274,7 +273,7 @@ class _Iteration(Iterator[StoredBatch]):
 
     def __init__(self, loader: Loader, spans: Callable[[], Iterator[Span]]) -> None:
         self._loader, self._spans = loader, spans
-        self._ring: Ring | None = None
+        self._ring: Source | None = None
         self._ended = ""
 
     def __next__(self) -> StoredBatch:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import Protocol
 
 import torch
 
@@ -38,6 +39,14 @@ class Slot:
     buffers: Buffers
     copied: torch.cuda.Event | None = None
 
+    def sent(self, filled: Buffers, device: torch.device) -> Buffers:
+        """Return the batch that lies here on a device, on its way there if that is a GPU."""
+        if device.type == "cuda":
+            filled = {name: part.to(device, non_blocking=True) for name, part in filled.items()}
+            self.copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self.copied.record(torch.cuda.current_stream(device))
+        return filled
+
 
 @dataclass(slots=True)
 class Asked:
@@ -54,6 +63,16 @@ class Asked:
     span: Span
     picks: Picks
     advised: bool = False
+
+
+class Source(Protocol):
+    """Where a loader has its batches from."""
+
+    def __next__(self) -> tuple[Asked, Slot | None, Buffers]:
+        """Return a batch, the slot it lies in if it is not on the device yet, and its arrays."""
+
+    def stop(self) -> object:
+        """End what is under way."""
 
 
 class Ring(Iterator[tuple[Asked, Slot, Buffers]]):

@@ -48,15 +48,20 @@ def batch_buffers(reader: DatasetReader, batch_size: int, pinned: bool = False) 
     NumPy asks the system for large pages, torch does not; the first use of such memory costs a
     tenth.
     """
-    size = reader.patch_size
-    shapes = {"image": (size, size, 3)} | dict.fromkeys(("valid", "damage"), (size, -(-size // 8)))
 
     def memory(shape: tuple[int, ...]) -> Tensor:
         if pinned:
             return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
         return torch.from_numpy(aligned_empty(shape))
 
-    return {name: memory((batch_size, *shapes[name])) for name in reader.stored}
+    return {name: memory((batch_size, *shape)) for name, shape in stored_shapes(reader).items()}
+
+
+def stored_shapes(reader: DatasetReader) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array of a sample as it is stored."""
+    size = reader.patch_size
+    shapes = {"image": (size, size, 3)} | dict.fromkeys(("valid", "damage"), (size, -(-size // 8)))
+    return {name: shapes[name] for name in reader.stored}
 
 
 def read_into(reader: DatasetReader, picks: Picks, buffers: Buffers) -> Buffers:

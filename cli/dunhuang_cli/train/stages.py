@@ -1,0 +1,189 @@
+"""Runs that follow each other, each from the weights of the one before: ``fit --stages``.
+
+Every stage is a run like any other, in its own folder, made by the same command as if it had been
+typed; so two stages give what two runs give.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dunhuang_cli import console
+from dunhuang_cli.options import FROM_PRESET, PRESET, option_key, write_run_toml
+from dunhuang_cli.train import runs
+
+if TYPE_CHECKING:
+    from dunhuang_trainer.config import ModelConfig, TrainConfig
+    from dunhuang_trainer.loop import Execution
+    from dunhuang_trainer.stopping import StopRequest
+
+MARKER = "stages.json"
+CONTENTS = (MARKER, "run.toml", "[0-9]*-*")
+FORMAT = {"name": "dunhuang-stages", "version": 1}
+OF_THE_WHOLE = {
+    "out", "stages", "resume", "overwrite", "dry_run", "json", "device", "workers", "time_limit",
+    "save_every", "data_on_device",
+}  # fmt: skip
+Table = dict[str, Any]
+
+
+def begun(out: Path) -> bool:
+    """Whether a folder holds stages."""
+    return (out / MARKER).is_file()
+
+
+def run_all(
+    ctx: click.Context, out: Path, execution: "Execution", stop: "StopRequest", again: str
+) -> Table:
+    """Run the stages of a file, or what is left of them; return what came of the last.
+
+    Each begins from the best weights of the one before, or from its last where none were chosen.
+    """
+    if ctx.params["resume"]:
+        stages = _read_marker(out)
+    else:
+        stages = _read_file(ctx, ctx.params["stages"])
+        plans = _checked(ctx, stages, execution)
+        if ctx.params["dry_run"]:
+            return {"stages": [runs.dry_run(*plan, execution) for plan in plans]}
+        if execution.ranks.first:
+            _write_marker(ctx, out, stages)
+        execution.ranks.wait()
+    document: Table = {}
+    for number, stage in enumerate(stages, start=1):
+        console.say(f"Stage {number} of {len(stages)}: {stage['name']}")
+        folder = out / f"{number}-{stage['name']}"
+        before = document.get("checkpoint")
+        document = _run_one(ctx, stage, folder, before, execution, stop, again)
+        if document["stopped"]:
+            break
+    return document
+
+
+def _run_one(
+    ctx: click.Context,
+    stage: Table,
+    folder: Path,
+    before: str | None,
+    execution: "Execution",
+    stop: "StopRequest",
+    again: str,
+) -> Table:
+    """Start or resume one stage."""
+    from dunhuang_trainer.run_folder import MARKER as RUN
+
+    if (folder / RUN).is_file():
+        return runs.train(ctx, folder, execution, stop, again)
+    begins = [] if before is None else ["--init-from", before]
+    with _context(ctx, stage, folder, begins) as one:
+        model, config = runs.settings(one, execution)
+        runs.start(one, folder, model, config, execution)
+        return runs.train(one, folder, execution, stop, again)
+
+
+def _checked(
+    ctx: click.Context, stages: list[Table], execution: "Execution"
+) -> list[tuple[click.Context, "ModelConfig", "TrainConfig"]]:
+    """Check every stage before the first begins; return what each asks for."""
+    plans: list[tuple[click.Context, ModelConfig, TrainConfig]] = []
+    for number, stage in enumerate(stages, start=1):
+        folder = ctx.params["out"] / f"{number}-{stage['name']}"
+        one = _context(ctx, stage, folder, [])
+        like = plans[-1][1] if plans else None
+        plans.append((one, *runs.settings(one, execution, like)))
+    return plans
+
+
+def _context(ctx: click.Context, stage: Table, folder: Path, begins: list[str]) -> click.Context:
+    """Parse a stage as if it had been typed: what its table says, then what the call says."""
+    arguments = ["--out", str(folder), *stage["arguments"], *begins]
+    return ctx.command.make_context("fit", arguments, parent=ctx.parent)
+
+
+def _read_file(ctx: click.Context, path: Path) -> list[Table]:
+    """Return the stages that a file describes, each a name and the arguments of its run."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = document.pop("stage", [])
+        if document or not isinstance(tables, list) or not tables:
+            raise ValueError("expected tables [[stage]], one or more, and nothing else")
+        names = [str(table.pop("name", "")) for table in tables]
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name) or names.count(name) > 1:
+                raise ValueError(
+                    f"a stage has the name {name!r}; expected one of letters, digits, _ and -, "
+                    "another for every stage"
+                )
+    except (AttributeError, OSError, UnicodeDecodeError, ValueError) as error:
+        raise click.BadParameter(f"{path} cannot be read as stages: {error}", ctx) from error
+    shared = _shared(ctx)
+    return [
+        {"name": name, "arguments": _arguments(ctx, path, name, {**shared, **table})}
+        for name, table in zip(names, tables, strict=True)
+    ]
+
+
+def _shared(ctx: click.Context) -> Table:
+    """Return the options of this call that hold for every stage, by their long names."""
+    default = click.core.ParameterSource.DEFAULT
+    settled = ctx.meta.get(FROM_PRESET, set())
+    shared = {
+        option_key(one): ctx.params[str(one.name)]
+        for one in _options(ctx)
+        if ctx.get_parameter_source(str(one.name)) is not default and one.name not in settled
+    }
+    preset = ctx.meta.get(PRESET)
+    return shared if preset is None else {"preset": preset, **shared}
+
+
+def _options(ctx: click.Context) -> list[click.Option]:
+    """Return the options that a stage may have."""
+    return [
+        one
+        for one in ctx.command.params
+        if isinstance(one, click.Option) and one.expose_value and one.name not in OF_THE_WHOLE
+    ]
+
+
+def _arguments(ctx: click.Context, path: Path, name: str, values: Table) -> list[str]:
+    """Write options as they would be typed."""
+    known = {option_key(one): one for one in _options(ctx)}
+    arguments: list[str] = []
+    for key, value in values.items():
+        option = known.get(key)
+        if option is None and key != "preset":
+            raise click.BadParameter(
+                f"{path}: the stage {name} has the unknown key {key!r}. Known are: preset, "
+                f"{', '.join(sorted(known))}",
+                ctx,
+            )
+        if option is not None and option.is_flag:
+            if value or option.secondary_opts:
+                arguments.append((option.opts if value else option.secondary_opts)[0])
+        else:
+            arguments += [f"--{key}", str(value)]
+    return arguments
+
+
+def _write_marker(ctx: click.Context, out: Path, stages: list[Table]) -> None:
+    from dunhuang_data.atomic import new_folder, write_json
+
+    with new_folder(out, CONTENTS, ctx.params["overwrite"], [ctx.params["stages"]]) as folder:
+        write_run_toml(ctx, folder)
+        write_json(folder / MARKER, {"format": FORMAT, "stages": stages})
+
+
+def _read_marker(out: Path) -> list[Table]:
+    from dunhuang_data.documents import parsed, read_document
+    from dunhuang_data.errors import CheckpointError
+
+    what, again = "stages that can be resumed", "dunhuang-train fit --stages FILE --out RUN"
+    document = read_document(out / MARKER, FORMAT, what, again, CheckpointError)
+    with parsed(out / MARKER, what, f"Begin with {again}.", CheckpointError):
+        return [
+            {"name": str(one["name"]), "arguments": [str(each) for each in one["arguments"]]}
+            for one in document["stages"]
+        ]

@@ -1,0 +1,166 @@
+"""The folder of a run: its settings, its state, its weights."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from dunhuang_data.atomic import new_folder, write_json
+from dunhuang_data.documents import parsed, read_document
+from dunhuang_data.errors import CheckpointError, ResumeMismatchError
+from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
+from dunhuang_trainer.config import ModelConfig, TrainConfig
+from dunhuang_trainer.data import DatasetReader, Loader, open_split
+from dunhuang_trainer.learner import Learner
+from dunhuang_trainer.losses import check_features
+
+MARKER = "run.json"
+FORMAT = {"name": "dunhuang-run", "version": 2}
+STATE = "last.state.pt"
+LAST, BEST = "last.safetensors", "best.safetensors"
+SAMPLES, BOARD = "samples", "tensorboard"
+CONTENTS = (
+    MARKER, "run.toml", "*.safetensors", STATE, "metrics.*", "curve.png", SAMPLES, BOARD,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run was started with.
+
+    Attributes
+    ----------
+    model : ModelConfig
+    train : TrainConfig
+    dataset : Path
+    dataset_sha256 : str
+        The dataset's content hash.
+    init_from : Path or None
+        The weights that it began with.
+    features : Path or None
+        The file with the weights of VGG-16, if one was named.
+    features_sha256 : str or None
+        Of the weights of VGG-16, wherever they came from.
+    """
+
+    model: ModelConfig
+    train: TrainConfig
+    dataset: Path
+    dataset_sha256: str
+    init_from: Path | None
+    features: Path | None
+    features_sha256: str | None
+
+
+def check_start(
+    dataset: Path, model: ModelConfig, config: TrainConfig, processes: int = 1,
+    features: Path | None = None,
+) -> DatasetReader:  # fmt: skip
+    """Return the training split, if dataset, weights and settings make a run.
+
+    Raises
+    ------
+    DatasetError, UsageProblem, EnvironmentProblem, CheckpointError
+        With what is wrong.
+    """
+    config.check_batch(processes)
+    reader = open_split(dataset, "train", model)
+    Loader(reader, config.batch_size, workers=0)  # says so if there is not one whole batch
+    check_features(config.loss, features)
+    return reader
+
+
+def start_run(
+    dataset: Path,
+    out: Path,
+    model: ModelConfig,
+    config: TrainConfig,
+    *,
+    init_from: Path | None = None,
+    features: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Check everything that a run needs and write its folder: settings, and a state at step 0.
+
+    Raises
+    ------
+    DatasetError, CheckpointError, EnvironmentProblem, UsageProblem
+        If dataset, weights or features cannot be read or do not fit.
+    OutputExistsError
+        If ``out`` is in use.
+    """
+    reader = check_start(dataset, model, config, features=features)
+    learner = Learner(model, config, torch.device("cpu"), features=features)
+    if init_from is not None:
+        weights = load_weights(init_from)[0].state_dict()
+        for one in (learner.model, learner.best_model):
+            load_into(one, weights, init_from)
+    inputs = [one for one in (dataset, init_from, features) if one is not None]
+    document = {
+        "format": FORMAT,
+        "model": asdict(model),
+        "train": asdict(config),
+        "dataset": str(dataset.resolve()),
+        "dataset_sha256": reader.manifest.content_sha256,
+        "init_from": None if init_from is None else str(init_from.resolve()),
+        "features": None if features is None else str(features.resolve()),
+        "features_sha256": learner.loss.features_sha256,
+    }
+    with new_folder(out, CONTENTS, overwrite, inputs) as folder:
+        save_state(folder / STATE, {**learner.state(), "step": 0, "best": None, "meter": None})
+        write_json(folder / MARKER, document)
+
+
+def read_run(out: Path) -> Run:
+    """Return what a run was started with.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder is no run.
+    """
+    path, again = out / MARKER, "dunhuang-train fit --dataset SHARDS --out RUN"
+    what = "a run that can be resumed"
+    document = read_document(path, FORMAT, what, again, CheckpointError)
+    with parsed(path, what, f"Start one with {again}.", CheckpointError):
+        paths = {
+            name: None if document[name] is None else Path(document[name])
+            for name in ("init_from", "features")
+        }
+        return Run(
+            ModelConfig(**document["model"]),
+            TrainConfig(**document["train"]),
+            Path(document["dataset"]),
+            str(document["dataset_sha256"]),
+            paths["init_from"],
+            paths["features"],
+            document["features_sha256"],
+        )
+
+
+def same_dataset(reader: DatasetReader, run: Run) -> None:
+    """Check that a dataset is the one with which a run began.
+
+    Raises
+    ------
+    ResumeMismatchError
+    """
+    if reader.manifest.content_sha256 != run.dataset_sha256:
+        raise ResumeMismatchError(
+            f"{reader.root} is not the dataset this run began with (its content hash differs). Put "
+            "the old one back, or start a new run."
+        )
+
+
+def same_features(sha256: str | None, run: Run) -> None:
+    """Check that the weights of VGG-16 are those with which a run began.
+
+    Raises
+    ------
+    ResumeMismatchError
+    """
+    if sha256 != run.features_sha256:
+        raise ResumeMismatchError(
+            "The weights of VGG-16 are not those this run began with (their SHA-256 differs). Name "
+            f"them with --features; it began with {run.features or 'those of torchvision'}."
+        )
