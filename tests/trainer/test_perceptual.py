@@ -1,5 +1,6 @@
 """The losses through VGG-16 against sums written out in NumPy, from the same features."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,11 @@ Array = NDArray[np.float64]
 CPU = torch.device("cpu")
 
 
-def samples(*, all_hole: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Two samples of 32 x 40 px without damage, float64."""
+Samples = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def samples(*, all_hole: bool = False, damaged: bool = False) -> Samples:
+    """Two samples of 32 x 40 px, float64."""
     generator = torch.Generator().manual_seed(5)
     shape = (2, 3, 32, 40)
     predicted, target = (
@@ -26,7 +30,10 @@ def samples(*, all_hole: bool = False) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     valid = torch.ones(2, 1, 32, 40, dtype=torch.float64)
     valid[0, :, 4:20, 6:15] = 0
     valid[1, :, :9] = 0
-    return predicted, target, valid * (not all_hole), torch.zeros_like(valid)
+    damage = torch.zeros_like(valid)
+    damage[:, :, 7:11, 12:31] = damaged
+    damage[0, 0, 4, 6] = damaged  # a corner of a hole
+    return predicted, target, valid * (not all_hole), damage
 
 
 def seen(pictures: Tensor, layers: tuple[int, ...]) -> list[Array]:
@@ -40,38 +47,92 @@ def gram(features: Array) -> Array:
     return rows @ rows.T / features.size
 
 
-def test_the_paper_written_out(vgg_file: Path) -> None:
-    predicted, target, valid, damage = samples()
-    loss = make_loss("paper", vgg_file, CPU).double()
-    got = loss(predicted, target, valid, damage)
-    hole = valid.numpy()[:, 0] == 0
-    composite = torch.where(valid > 0, target, predicted)
-    looks = [seen(one, POOLS) for one in (predicted, composite, target)]
-    expected = dict.fromkeys(("valid_l1", "hole_l1", "perceptual", "style", "tv"), 0.0)
-    for row in range(2):
-        error = np.abs(predicted[row].numpy() - target[row].numpy())
-        expected["hole_l1"] += error[:, hole[row]].sum() / (3 * 32 * 40) / 2
-        expected["valid_l1"] += error[:, ~hole[row]].sum() / (3 * 32 * 40) / 2
-        for level in range(3):
-            truth = looks[2][level][row]
-            for branch in (0, 1):
-                other = looks[branch][level][row]
-                expected["perceptual"] += np.abs(other - truth).mean() / 2
-                expected["style"] += np.abs(gram(other) - gram(truth)).mean() / 2
-        near = np.zeros((34, 42), dtype=bool)
+@dataclass(frozen=True)
+class Settled:
+    """One sample, and what is counted of it, all in NumPy."""
+
+    pictures: dict[str, Array]
+    hole: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+    @property
+    def rim(self) -> NDArray[np.bool_]:
+        """Holes and their eight neighbours, without damage."""
+        height, width = self.hole.shape
+        near = np.zeros((height + 2, width + 2), dtype=bool)
         for y in (0, 1, 2):
             for x in (0, 1, 2):
-                near[y : y + 32, x : x + 40] |= hole[row]
-        near, picture = near[1:-1, 1:-1], composite[row].numpy()
-        for step, both in (
-            (np.diff(picture, axis=1), near[1:] & near[:-1]),
-            (np.diff(picture, axis=2), near[:, 1:] & near[:, :-1]),
-        ):
-            expected["tv"] += np.abs(step[:, both]).sum() / (3 * 32 * 40) / 2
+                near[y : y + height, x : x + width] |= self.hole
+        return near[1:-1, 1:-1] & self.counted
+
+    def variation(self, power: int) -> tuple[float, float]:
+        """Sums over the pairs of the rim, down and across."""
+        picture, rim = self.pictures["composite"], self.rim
+        down = np.abs(np.diff(picture, axis=1))[:, rim[1:] & rim[:-1]]
+        across = np.abs(np.diff(picture, axis=2))[:, rim[:, 1:] & rim[:, :-1]]
+        return float((down**power).sum()), float((across**power).sum())
+
+
+def settled(all_samples: Samples, row: int) -> Settled:
+    predicted, target, valid, damage = (one[row].numpy() for one in all_samples)
+    hole, counted = valid[0] == 0, damage[0] == 0
+    colour = target[:, counted].mean(axis=1)[:, None, None]
+    predicted, target = (np.where(counted, one, colour) for one in (predicted, target))
+    composite = np.where(hole, predicted, target)
+    return Settled(
+        {"predicted": predicted, "target": target, "composite": composite}, hole, counted
+    )
+
+
+def looks(sample: Settled, layers: tuple[int, ...]) -> dict[str, list[Array]]:
+    return {
+        name: [one[0] for one in seen(torch.from_numpy(picture)[None], layers)]
+        for name, picture in sample.pictures.items()
+    }
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_paper_written_out(damaged: bool, vgg_file: Path) -> None:
+    pictures = samples(damaged=damaged)
+    expected = dict.fromkeys(("valid_l1", "hole_l1", "perceptual", "style", "tv"), 0.0)
+    for row in range(2):
+        sample = settled(pictures, row)
+        elements = 3 * sample.counted.sum()
+        error = np.abs(sample.pictures["predicted"] - sample.pictures["target"])
+        expected["hole_l1"] += error[:, sample.hole & sample.counted].sum() / elements / 2
+        expected["valid_l1"] += error[:, ~sample.hole & sample.counted].sum() / elements / 2
+        expected["tv"] += sum(sample.variation(1)) / elements / 2
+        features = looks(sample, POOLS)
+        for branch in ("predicted", "composite"):
+            for other, truth in zip(features[branch], features["target"], strict=True):
+                expected["perceptual"] += np.abs(other - truth).mean() / 2
+                expected["style"] += np.abs(gram(other) - gram(truth)).mean() / 2
+    got = make_loss("paper", vgg_file, CPU).double()(*pictures)
     for name, value in expected.items():
         assert float(got.parts[name]) == pytest.approx(value, rel=1e-10), name
     weights = {"valid_l1": 1, "hole_l1": 6, "perceptual": 0.05, "style": 120, "tv": 0.1}
     total = sum(weight * expected[name] for name, weight in weights.items())
+    assert float(got.total) == pytest.approx(total, rel=1e-10)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_poster_written_out(damaged: bool, vgg_file: Path) -> None:
+    pictures = samples(damaged=damaged)
+    expected = dict.fromkeys(("content", "style", "tv"), 0.0)
+    for row in range(2):
+        sample = settled(pictures, row)
+        features = looks(sample, (RELU3_1,))
+        (ours,), (truth,) = features["composite"], features["target"]
+        expected["content"] += np.square(ours - truth).mean() / 2
+        expected["style"] += np.square(gram(ours) - gram(truth)).mean() / 2
+        down, across = sample.variation(2)
+        pairs_down = (sample.counted[1:] & sample.counted[:-1]).sum()
+        pairs_across = (sample.counted[:, 1:] & sample.counted[:, :-1]).sum()
+        expected["tv"] += 2 * (down / pairs_down + across / pairs_across) / 2
+    got = make_loss("poster", vgg_file, CPU).double()(*pictures)
+    for name, value in expected.items():
+        assert float(got.parts[name]) == pytest.approx(value, rel=1e-10), name
+    total = 0.05 * expected["content"] + 1000 * expected["style"] + 0.1 * expected["tv"]
     assert float(got.total) == pytest.approx(total, rel=1e-10)
 
 
@@ -139,10 +200,19 @@ def test_vgg_is_passed_once_with_a_gradient_and_once_without(
 def test_only_the_convolutions_run_in_the_callers_precision(name: str, vgg_file: Path) -> None:
     loss = make_loss(name, vgg_file, CPU)
     (vgg,) = (one for one in loss.modules() if isinstance(one, VggFeatures))
-    kinds: list[torch.dtype] = []
-    vgg.register_forward_hook(lambda _, given, found: kinds.append(found[-1].dtype))
-    tensors = [one.float() for one in samples()]
+    passes: list[list[Tensor]] = []
+    vgg.register_forward_hook(lambda _, given, found: passes.append(found))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        got = loss(*tensors)
-    assert kinds == [torch.bfloat16] * 2
+        got = loss(*(one.float() for one in samples()))
+    assert {one.dtype for found in passes for one in found} == {torch.bfloat16}
     assert {value.dtype for value in got.parts.values()} == {torch.float32}
+    style = features = 0.0  # what float64 makes of the same bfloat16 features
+    power = 2 if name == "poster" else 1
+    for ours, truth in zip(*passes, strict=True):
+        for row, other in enumerate(ours.double().numpy()):
+            target = truth[row % 2].double().numpy()
+            features += (np.abs(other - target) ** power).mean() / 2
+            style += (np.abs(gram(other) - gram(target)) ** power).mean() / 2
+    found = got.parts["content" if name == "poster" else "perceptual"]
+    assert float(found) == pytest.approx(features, rel=1e-5)
+    assert float(got.parts["style"]) == pytest.approx(style, rel=1e-5)

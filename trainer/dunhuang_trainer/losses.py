@@ -89,7 +89,7 @@ class Loss(nn.Module):
             terms = {"hole": image_mean((merged - target).square().detach(), hole)}
         terms |= self.terms(pictures)
         means = {name: terms[name].mean() for name in self.part_names}
-        total = means["hole"].new_tensor(self.constant)
+        total = means["hole"].new_full((), self.constant)  # no copy from the host
         for name, weight in self.weights.items():
             total = total + weight * means[name]
         return LossParts(total, {name: value.detach() for name, value in means.items()})
