@@ -20,7 +20,8 @@ def test_it_is_the_formula_for_every_parameter() -> None:
         average.update(model, step)
         decay = min(0.5, (1 + step) / (10 + step))
         for name, value in model.named_parameters():
-            expected[name] = decay * expected[name] + (1 - decay) * value.detach().double()
+            now = value.detach().double()
+            expected[name] = torch.lerp(now, expected[name], decay)
     for name, value in average.model.named_parameters():
         assert torch.allclose(value.double(), expected[name], atol=1e-4), name
         assert not torch.equal(value, dict(model.named_parameters())[name])
