@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dunhuang_trainer.losses import make_loss
-from dunhuang_trainer.vgg import POOLS, RELU3_1, VggFeatures
+from dunhuang_trainer.losses.vgg import POOLS, RELU3_1, VggFeatures
 from random_vgg import random_vgg
 
 Array = NDArray[np.float64]
