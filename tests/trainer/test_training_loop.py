@@ -271,6 +271,14 @@ def test_the_best_weights_are_the_average_if_there_is_one(dataset: Path, tmp_pat
     name = "encoder.0.conv.conv.weight"
     assert torch.equal(weights[name], state["average"][name])
     assert not torch.equal(weights[name], state["model"][name])
+    best, info = load_weights(tmp_path / "run" / BEST)  # and it is what was validated
+    score = hole_mse(best, open_split(dataset, "val", SMALL), 4, CPU)
+    assert score == pytest.approx(info.scores["val_hole_mse"], rel=1e-6)
+    final = read_log(tmp_path / "run")[-1]["val_hole_mse"]
+    last = hole_mse(
+        load_weights(tmp_path / "run" / LAST)[0], open_split(dataset, "val", SMALL), 4, CPU
+    )
+    assert last == pytest.approx(final, rel=1e-6)
 
 
 def test_fine_tuning_starts_from_the_weights(dataset: Path, tmp_path: Path) -> None:
@@ -390,6 +398,17 @@ def test_nothing_is_saved_behind_a_loss_that_nobody_looked_at(
     with pytest.raises(CheckpointError, match=r"stopped at step 5: .*hole inf.*of step 3 is kept"):
         go_on(out)
     assert load_state(out / STATE)["step"] == load_weights(out / LAST)[1].step == 3
+
+
+def test_a_row_looks_at_the_losses_too(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    monkeypatch.setattr(learner, "make_loss", broken_at(3, "hole"))
+    start_run(dataset, out, SMALL, config(9, validate_every=9, log_every=2))
+    with pytest.raises(CheckpointError, match=r"stopped at step 3: .*hole inf.*of step 0 is kept"):
+        go_on(out)
+    assert [row["step"] for row in read_log(out)] == [2]  # and none of step 4 without its numbers
 
 
 def test_weights_that_are_not_finite_are_never_saved(
