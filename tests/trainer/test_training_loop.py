@@ -24,7 +24,7 @@ from dunhuang_data.errors import (
 )
 from dunhuang_trainer.checkpoint import load_state, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
-from dunhuang_trainer.data import open_split
+from dunhuang_trainer.data import open_split, to_batch
 from dunhuang_trainer.losses import LossParts, make_loss
 from dunhuang_trainer.training import learner, loop
 from dunhuang_trainer.training.execution import Execution
@@ -325,6 +325,32 @@ def dataset_of(
     plan = make_plan([pictures], recipe)
     build_dataset(plan, open_bank(bank_root), tmp_path / "shards", BuildRecipe("hdf5"))
     return tmp_path / "shards"
+
+
+def test_the_weights_of_vgg_may_move_but_not_change(
+    dataset: Path, tmp_path: Path, vgg_file: Path
+) -> None:
+    out, here, there = tmp_path / "run", tmp_path / "vgg.pth", tmp_path / "moved.pth"
+    shutil.copy(vgg_file, here)
+    start_run(dataset, out, SMALL, config(1, loss="poster"), features=here)
+    here.rename(there)
+    changed = torch.load(there, weights_only=True)
+    next(iter(changed.values()))[0] += 1
+    torch.save(changed, tmp_path / "changed.pth")
+    with pytest.raises(ResumeMismatchError, match=r"not those this run began with"):
+        go_on(out, execution=replace(HERE, features=tmp_path / "changed.pth"))
+    go_on(out, execution=replace(HERE, features=there))
+    assert load_state(out / STATE)["step"] == 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "fp16"])
+def test_gradients_are_cut_to_the_norm_that_is_asked_for(dataset: Path, precision: str) -> None:
+    batch = to_batch(open_split(dataset, "train", SMALL).read(range(4)), CPU)
+    settings = config(1, clip=1e-3, precision=precision)
+    one = learner.Learner(SMALL, settings, CPU)
+    one.update(batch, 1)
+    found = [p.grad for p in one.model.parameters() if p.grad is not None]
+    assert float(torch.stack([g.norm() for g in found]).norm()) == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_without_validation_split_there_is_no_best(
