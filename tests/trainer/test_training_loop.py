@@ -353,6 +353,19 @@ def test_gradients_are_cut_to_the_norm_that_is_asked_for(dataset: Path, precisio
     assert float(torch.stack([g.norm() for g in found]).norm()) == pytest.approx(1e-3, rel=1e-2)
 
 
+def test_micro_batches_have_the_gradient_of_the_whole(dataset: Path) -> None:
+    batch = to_batch(open_split(dataset, "train", SMALL).read(range(4)), CPU)
+    found = []
+    for parts in (1, 2):
+        settings = config(1, accumulate=parts, frozen_norm="all")
+        one = learner.Learner(SMALL, settings, CPU)
+        loss, _ = one.update(batch, 1)
+        grads = [p.grad.flatten() for p in one.model.parameters() if p.grad is not None]
+        found.append((float(loss), torch.cat(grads)))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)
+    assert torch.allclose(found[1][1], found[0][1], rtol=1e-4, atol=1e-7)
+
+
 def test_without_validation_split_there_is_no_best(
     pictures: Path, bank_root: Path, tmp_path: Path
 ) -> None:
