@@ -253,8 +253,11 @@ class TestTraining:
         check(outcome, 2, "--steps cannot be given with --resume: a run keeps the settings")
 
     def test_a_run_resumes_where_its_dataset_is_now(
-        self, invoke: Invoke, dataset: Path, run: Path, tmp_path: Path
+        self, invoke: Invoke, dataset: Path, tmp_path: Path
     ) -> None:
+        run, shape = tmp_path / "run", ("--width", 4, "--levels", 3, "--batch", 4, "--steps", 2)
+        start = ("dunhuang-train", "--dataset", dataset, "-o", run, *shape, "--time-limit", "0s")
+        assert invoke(*start).code == 0
         document = json.loads((run / "run.json").read_text())
         gone = {**document, "dataset": str(tmp_path / "gone")}
         (run / "run.json").write_text(json.dumps(gone))
