@@ -50,10 +50,8 @@ def ratios(times: Times, name: str, part: int | None = None) -> tuple[float, flo
     ``part`` is 0 for the forward pass, 1 for the backward pass, None for both.
     """
     own, plain = (np.array(times[which]) for which in (name, PLAIN))
-    if part is None:
-        paired = own.sum(axis=1) / plain.sum(axis=1)
-    else:
-        paired = own[:, part] / plain[:, part]
+    parts = [0, 1] if part is None else [part]
+    paired = own[:, parts].sum(axis=1) / plain[:, parts].sum(axis=1)
     lower, median, upper = np.percentile(paired, (25, 50, 75))
     return float(lower), float(median), float(upper)
 

@@ -35,7 +35,10 @@ FASTEST = (DEFAULT, "partial, concat")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this half to the benchmark's."""
-    numbers = lambda text: tuple(map(int, text.split(",")))  # noqa: E731
+
+    def numbers(text: str) -> tuple[int, ...]:
+        return tuple(map(int, text.split(",")))
+
     parser.add_argument("--batches", type=numbers, default=(16, 64, 256), help="with --device")
     parser.add_argument("--steps", type=int, default=10, help="with --device: a measurement")
     parser.add_argument("--precision", default="bf16", choices=["bf16", "fp16", "float32"])
@@ -50,7 +53,8 @@ def print_device(config: ModelConfig, arguments: argparse.Namespace) -> None:
         print(f"{torch.cuda.get_device_name(device)}, {arguments.precision}, channels_last")
     flops, bytes_ = ceilings(device, DTYPES.get(arguments.precision, torch.float32), large)
     print(
-        f"ceilings: {flops / 1e12:.3f} TFLOP/s of a matrix product, {bytes_ / 1e9:.1f} GB/s of a copy"
+        f"ceilings: {flops / 1e12:.3f} TFLOP/s of a matrix product, "
+        f"{bytes_ / 1e9:.1f} GB/s of a copy"
     )
     compiles = [False] if arguments.no_compile else [False, True]
     for batch in arguments.batches:
@@ -88,14 +92,14 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-class BytesMoved(TorchDispatchMode):
+class BytesMoved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what every operator reads and writes, once each: the traffic of a run not compiled.
 
     Views move nothing and are left out.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -178,7 +182,7 @@ def _in_turns(
 
 
 def _peak(run: Callable[[], None], device: torch.device) -> float:
-    """Return the most memory that was in use at once, beside other networks' weights; NaN on CPU."""
+    """Return the most memory in use at once, beside other networks' weights; NaN on the CPU."""
     if device.type != "cuda":
         return float("nan")
     _wait(device)
@@ -217,7 +221,10 @@ def _rate(
     with _features(train.loss) as features:
         learner = Learner(model, train, device, features=features)
     step = iter(range(1, 10**6))
-    work = lambda: learner.update(samples, next(step))  # noqa: E731
+
+    def work() -> None:
+        learner.update(samples, next(step))
+
     for _ in range(3):
         work()
     rounds = [seconds(work, device, arguments.steps) for _ in range(arguments.rounds)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ PLAIN, DEFAULT, MANY = "plain, concat", "partial, split", "many-channel"
 def variants(config: ModelConfig) -> dict[str, Callable[[], nn.Module]]:
     """Return the networks of these widths, the plain one first."""
 
-    def of(**changes: str) -> Callable[[], nn.Module]:
+    def of(**changes: Any) -> Callable[[], nn.Module]:
         return lambda: PartialConvUNet(replace(config, **changes))
 
     return {
