@@ -126,3 +126,5 @@ def test_with_a_fill_beside_it_a_mask_ends_at_the_first_layer() -> None:
     first = found.encoder[0].ratio[0, 0]
     assert float(first[4, 4]) == 1  # all known
     assert float(first[60, 50]) == 2  # the fill alone
+    last = found.decoder[-1].ratio[0, 0, 1:-1, 1:-1]  # the skip is the fill
+    torch.testing.assert_close(last, torch.ones_like(last))
