@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from dunhuang_trainer.losses import Loss, make_loss
-from dunhuang_trainer.perceptual import PaperTerms
-from dunhuang_trainer.vgg import CONVOLUTIONS
+from dunhuang_trainer.losses.perceptual import PaperTerms
+from dunhuang_trainer.losses.vgg import CONVOLUTIONS
 
 CPU = torch.device("cpu")
 Step = Callable[[], None]

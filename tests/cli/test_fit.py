@@ -150,7 +150,7 @@ def test_a_signal_saves_and_stops(
     number: signal.Signals,
     code: int,
 ) -> None:
-    from dunhuang_trainer.learner import Learner
+    from dunhuang_trainer.training.learner import Learner
 
     made = Learner.update
 

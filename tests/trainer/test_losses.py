@@ -8,7 +8,8 @@ from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError, UsageProblem
 from dunhuang_trainer.config import LOSSES
-from dunhuang_trainer.losses import PERCEPTUAL, Loss, check_features, make_loss
+from dunhuang_trainer.losses import Loss, check_features, make_loss
+from dunhuang_trainer.losses.named import PERCEPTUAL
 from random_vgg import random_vgg
 
 CPU = torch.device("cpu")

@@ -17,8 +17,8 @@ import pytest
 
 from drawings import draw_picture
 from dunhuang_data.errors import CheckpointError, OutputError, OutputExistsError
-from dunhuang_trainer import run_log
-from dunhuang_trainer.run_log import RunLog, read_log
+from dunhuang_trainer.training import log as run_log
+from dunhuang_trainer.training.log import RunLog, read_log
 
 COLUMNS = ("step", "epoch", "loss", "hole", "learning_rate", "val_hole_mse")
 
@@ -100,7 +100,7 @@ def test_a_killed_process_leaves_every_row_it_wrote(tmp_path: Path) -> None:
     program = f"""
         import os, signal
         from pathlib import Path
-        from dunhuang_trainer.run_log import RunLog
+        from dunhuang_trainer.training.log import RunLog
         folder = Path({str(tmp_path)!r})
         log = RunLog(folder, ("step", "loss"), resumed_step=None, tensorboard=False)
         for step in range(1, 6):
@@ -311,6 +311,6 @@ def test_without_tensorboard_nothing_else_changes(
 
 
 def test_the_module_loads_neither_torch_nor_tensorboard() -> None:
-    code = "import sys, dunhuang_trainer.run_log; print(*sys.modules)"
+    code = "import sys, dunhuang_trainer.training.log; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"torch", "tensorboard", "cv2", "pyvips"}.isdisjoint(done.stdout.split())

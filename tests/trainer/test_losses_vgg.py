@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem
-from dunhuang_trainer import vgg_weights as module
 from dunhuang_trainer.losses import check_features, make_loss
+from dunhuang_trainer.losses import vgg_weights as module
+from dunhuang_trainer.losses.vgg import MEAN, POOLS, RELU3_1, STD, VggFeatures
+from dunhuang_trainer.losses.vgg_weights import URL, hub_file, vgg_weights, weights_sha256
 from dunhuang_trainer.torchvision_import import prepare_torchvision
-from dunhuang_trainer.vgg import MEAN, POOLS, RELU3_1, STD, VggFeatures
-from dunhuang_trainer.vgg_weights import URL, hub_file, vgg_weights, weights_sha256
 from random_vgg import random_vgg
 
 
@@ -85,6 +85,7 @@ def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
     weights = {name: value.half() for name, value in random_vgg().items()}
     save_file(weights, tmp_path / "half.safetensors")
     read = vgg_weights(tmp_path / "half.safetensors")
+    assert {value.dtype for value in read.values()} == {torch.float32}
     assert all(torch.equal(read[name], value.float()) for name, value in weights.items())
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError
 from dunhuang_trainer.memory import peak_bytes
-from dunhuang_trainer.meter import Meter
+from dunhuang_trainer.training.meter import Meter
 
 CPU = torch.device("cpu")
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from dunhuang_trainer.checkpoint import load_state, load_weights
-from dunhuang_trainer.distributed import Ranks, ranks_here
-from dunhuang_trainer.run_folder import BEST, STATE
-from dunhuang_trainer.run_log import read_log
+from dunhuang_trainer.training.distributed import Ranks, ranks_here
+from dunhuang_trainer.training.folder import BEST, STATE
+from dunhuang_trainer.training.log import read_log
 
 FIT = ("--width", "4", "--levels", "3", "--batch", "8", "--steps", "6", "--log-every", "1",
        "--validate-every", "3", "--samples", "2", "--device", "cpu", "--masks", "per-epoch",

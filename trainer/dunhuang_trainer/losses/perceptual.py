@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from dunhuang_trainer.loss_terms import (
+from dunhuang_trainer.losses.terms import (
     Pictures,
     dilated,
     full_precision,
@@ -12,7 +12,7 @@ from dunhuang_trainer.loss_terms import (
     pairs,
     variation,
 )
-from dunhuang_trainer.vgg import VggFeatures
+from dunhuang_trainer.losses.vgg import VggFeatures
 
 
 class PosterTerms(nn.Module):

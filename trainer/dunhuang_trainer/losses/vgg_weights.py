@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem
-from dunhuang_trainer.vgg import CONVOLUTIONS
+from dunhuang_trainer.losses.vgg import CONVOLUTIONS
 
 URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 CAFFE = "88682ab5"  # torchvision's IMAGENET1K_FEATURES: made for pictures of 0 … 255
@@ -23,7 +23,7 @@ _CLASSIFIER = {0: (25088, 4096), 3: (4096, 4096), 6: (4096, 1000)}
 
 
 def vgg_weights(features: Path | None) -> dict[str, Tensor]:
-    """Return the weights that `dunhuang_trainer.vgg.VggFeatures` takes, float32 on the CPU.
+    """Return the weights that `dunhuang_trainer.losses.vgg.VggFeatures` takes, float32 on the CPU.
 
     Parameters
     ----------

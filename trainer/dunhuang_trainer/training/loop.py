@@ -24,11 +24,9 @@ from dunhuang_trainer.data import (
     open_split,
     to_batch,
 )
-from dunhuang_trainer.execution import Execution, training_data
 from dunhuang_trainer.figures import sample_grid
-from dunhuang_trainer.learner import Learner, NotFiniteError
-from dunhuang_trainer.meter import Meter
-from dunhuang_trainer.run_folder import (
+from dunhuang_trainer.training.execution import Execution, training_data
+from dunhuang_trainer.training.folder import (
     BEST,
     LAST,
     STATE,
@@ -37,10 +35,12 @@ from dunhuang_trainer.run_folder import (
     same_dataset,
     same_features,
 )
-from dunhuang_trainer.run_log import Row, RunLog
-from dunhuang_trainer.schedule import learning_rate
-from dunhuang_trainer.stopping import StopRequest
-from dunhuang_trainer.validation import hole_mse, restored
+from dunhuang_trainer.training.learner import Learner, NotFiniteError
+from dunhuang_trainer.training.log import Row, RunLog
+from dunhuang_trainer.training.meter import Meter
+from dunhuang_trainer.training.schedule import learning_rate
+from dunhuang_trainer.training.stopping import StopRequest
+from dunhuang_trainer.training.validation import hole_mse, restored
 
 MEASURED = ("learning_rate", "images_per_second", "waiting", "memory_mb", "val_hole_mse")
 
@@ -83,7 +83,7 @@ def train(out: Path, execution: Execution, stop: StopRequest, watcher: Watcher) 
     Parameters
     ----------
     out : Path
-        A folder of `dunhuang_trainer.run_folder.start_run`. It gains ``metrics.jsonl`` and
+        A folder of `dunhuang_trainer.training.folder.start_run`. It gains ``metrics.jsonl`` and
         ``metrics.csv``, ``last.safetensors`` with ``last.state.pt``, pictures of validation
         samples, and, if there is a validation split, ``best.safetensors``: the lowest mean squared
         error in its holes. Of several processes the first writes all of it.

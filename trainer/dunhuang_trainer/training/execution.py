@@ -7,7 +7,7 @@ import torch
 
 from dunhuang_trainer.config import TrainConfig
 from dunhuang_trainer.data import DatasetReader, DeviceSplit, Loader
-from dunhuang_trainer.distributed import Ranks
+from dunhuang_trainer.training.distributed import Ranks
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ import torch
 from dunhuang_data.errors import EnvironmentProblem
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import finished, open_split, to_batch
-from dunhuang_trainer.execution import Execution, training_data
-from dunhuang_trainer.learner import Learner
 from dunhuang_trainer.memory import free_bytes, peak_bytes, reset_peak, resident_bytes
-from dunhuang_trainer.validation import restored
+from dunhuang_trainer.training.execution import Execution, training_data
+from dunhuang_trainer.training.learner import Learner
+from dunhuang_trainer.training.validation import restored
 
 MEASURED = 3  # steps after the first
 

@@ -15,17 +15,17 @@ import torch
 
 from dunhuang_data.atomic import locked
 from dunhuang_data.errors import CheckpointError, DatasetError, OutputExistsError, UsageProblem
-from dunhuang_trainer import learner, loop
 from dunhuang_trainer.checkpoint import load_state, load_weights
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import open_split
-from dunhuang_trainer.execution import Execution
-from dunhuang_trainer.loop import Outcome, Watcher, train
 from dunhuang_trainer.losses import LossParts, make_loss
-from dunhuang_trainer.run_folder import BEST, LAST, STATE, start_run
-from dunhuang_trainer.run_log import read_log
-from dunhuang_trainer.stopping import StopRequest
-from dunhuang_trainer.validation import hole_mse
+from dunhuang_trainer.training import learner, loop
+from dunhuang_trainer.training.execution import Execution
+from dunhuang_trainer.training.folder import BEST, LAST, STATE, start_run
+from dunhuang_trainer.training.log import read_log
+from dunhuang_trainer.training.loop import Outcome, Watcher, train
+from dunhuang_trainer.training.stopping import StopRequest
+from dunhuang_trainer.training.validation import hole_mse
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(width=8, levels=3)
@@ -154,9 +154,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from dunhuang_trainer.execution import Execution
-from dunhuang_trainer.loop import Watcher, train
-from dunhuang_trainer.stopping import StopRequest
+from dunhuang_trainer.training.execution import Execution
+from dunhuang_trainer.training.loop import Watcher, train
+from dunhuang_trainer.training.stopping import StopRequest
 
 torch.set_num_threads(1)
 

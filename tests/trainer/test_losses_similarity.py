@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from drawings import draw_picture
 from dunhuang_trainer import metrics
-from dunhuang_trainer.similarity import similarity
+from dunhuang_trainer.losses.similarity import similarity
 
 UInt8Array = NDArray[np.uint8]
 

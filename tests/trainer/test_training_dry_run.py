@@ -7,7 +7,7 @@ import torch
 
 from dunhuang_data.errors import EnvironmentProblem
 from dunhuang_trainer import memory
-from dunhuang_trainer.dry_run import DryRun, duration, measure
+from dunhuang_trainer.training.dry_run import DryRun, duration, measure
 
 CPU = torch.device("cpu")
 
