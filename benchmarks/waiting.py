@@ -21,7 +21,7 @@ from benchmarks.machine import print_machine, warm
 from benchmarks.real_patches import PICTURES, dataset
 from dunhuang_data.reader import DatasetReader
 from dunhuang_trainer.data import DeviceSplit, Loader
-from dunhuang_trainer.run_log import read_log
+from dunhuang_trainer.training.log import read_log
 
 BATCH, COUNT = 32, 300
 RUNS = {
@@ -59,7 +59,8 @@ def waited(root: Path, out: Path, steps: int, options: tuple[str, ...]) -> tuple
     """Train; return the share of waiting and the images a second of the rows but the first."""
     line = [sys.executable, "-c", "from dunhuang_cli.train import main; main()", "fit"]
     line += ["--dataset", str(root), "-o", str(out), "--overwrite", "--preset", "tiny"]
-    line += ["--steps", str(steps), "--log-every", "5", "--select-on", "none", "--device", "cpu"]
+    line += ["--steps", str(steps), "--log-every", "5", "--validate-every", str(steps)]
+    line += ["--select-on", "none", "--device", "cpu"]
     done = subprocess.run([*line, *options], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
