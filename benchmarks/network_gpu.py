@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from dunhuang_trainer.learner import DTYPES, Learner
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -26,8 +27,7 @@ from benchmarks.network_variants import DEFAULT, PLAIN, pictures, variants
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.cost import module_cost
 from dunhuang_trainer.data import Batch
-from dunhuang_trainer.learner import DTYPES, Learner
-from dunhuang_trainer.vgg import CONVOLUTIONS
+from dunhuang_trainer.losses.vgg import CONVOLUTIONS
 
 TARGETS = {"mse": 4000.0, "paper": 1300.0}  # images a second on one H200, of the issue
 FASTEST = (DEFAULT, "partial, concat")
