@@ -68,12 +68,45 @@ def test_every_parameter_gets_a_gradient() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize("convolution", ["partial", "plain"])
+=======
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: ModelConfig(width=0), "--width 0 and --levels 8 make no network"),
+        (lambda: ModelConfig(levels=13), "--levels 13 make no network"),
+        (lambda: TrainConfig(10, batch_size=1), "--batch 1 leaves 1 sample at a time"),
+        (lambda: TrainConfig(0), "--steps is 0; expected at least 1"),
+        (lambda: TrainConfig(5, learning_rate=2.0), "--lr is 2; expected a number above 0"),
+    ],
+)
+def test_senseless_settings_are_sentences(make: object, sentence: str) -> None:
+    with pytest.raises(UsageProblem, match=sentence):
+        make()  # type: ignore[operator]
+
+
+def test_epochs_are_whole_batches() -> None:
+    assert steps_for_epochs(15, 10_000, 32) == 15 * 312
+    assert steps_for_epochs(3, 5, 8) == 3
+
+
+>>>>>>> f826cd141b2bb407032d7e846ee93174dc77177b
 @pytest.mark.parametrize("base", ["none", "push-pull"])
-def test_all_forms_have_the_same_names_and_shapes(convolution: str, base: str) -> None:
-    other = PartialConvUNet(replace(SMALL, convolution=convolution, base=base, decoder="concat"))
-    expected = {name: value.shape for name, value in PartialConvUNet(SMALL).state_dict().items()}
+def test_all_forms_have_the_same_names_and_shapes(base: str) -> None:
+    config = replace(SMALL, base=base)
+    other = PartialConvUNet(replace(config, convolution="plain", decoder="concat"))
+    expected = {name: value.shape for name, value in PartialConvUNet(config).state_dict().items()}
     assert {name: value.shape for name, value in other.state_dict().items()} == expected
+
+
+def test_with_a_base_only_the_first_layer_has_another_shape() -> None:
+    plain, based = (
+        {name: value.shape for name, value in PartialConvUNet(config).state_dict().items()}
+        for config in (SMALL, replace(SMALL, base="push-pull"))
+    )
+    assert {name for name in plain if plain[name] != based[name]} == {"encoder.0.conv.conv.weight"}
+    assert based["encoder.0.conv.conv.weight"] == (4, 6, 7, 7)
 
 
 def test_plain_convolution_is_the_same_network_without_masks() -> None:
@@ -104,21 +137,35 @@ def test_a_base_is_what_it_predicts_at_first() -> None:
     assert last.grad.abs().sum() > 0  # and so it can begin to learn
 
 
-def test_its_correction_is_zero_where_the_network_reaches_nothing() -> None:
+@pytest.mark.parametrize("side", [(16, 24), (8, 8)])
+def test_its_correction_is_zero_where_nothing_is_known(side: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    config = replace(SMALL, levels=1, base="push-pull")
-    model = PartialConvUNet(config).eval()
+    model = PartialConvUNet(replace(SMALL, base="push-pull"))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
-    image, valid = torch.rand(2, 3, 32, 64), torch.zeros(2, 1, 32, 64)
-    valid[0, :, :, :16] = 1  # nothing is known of the second picture
+    image, valid = torch.rand(2, 3, *side), torch.zeros(2, 1, *side)
+    valid[0, :, :, :2] = 1  # nothing is known of the second picture
     predicted, reached = model.predict(image, valid)
     correction = predicted - push_pull_fill(image, valid)
-    assert correction[0, ..., :16].abs().min() > 0
-    assert not correction[0, ..., 24:].any()
+    assert correction[0].abs().min() > 0
     assert not correction[1].any()
-    assert (reached[0] == 1).all()  # the fill is there all the same
+    assert (reached[0] == 1).all()
     assert (reached[1] == 0).all()
+
+
+def test_a_based_network_sees_the_mask_and_the_fill() -> None:
+    torch.manual_seed(0)
+    model = PartialConvUNet(replace(SMALL, base="push-pull")).eval()
+    torch.nn.init.normal_(model.get_parameter("decoder.2.conv.conv.weight"))
+    image, valid = torch.rand(1, 3, 16, 24), (torch.rand(1, 1, 16, 24) < 0.6).float()
+    filled = push_pull_fill(image, valid)
+    known = model(filled, torch.ones_like(valid)) - filled  # the same fill, and another mask
+    assert not torch.allclose(model(image, valid) - filled, known, atol=1e-3)
+    weight = model.get_parameter("encoder.0.conv.conv.weight")
+    before = model(image, valid)
+    with torch.no_grad():
+        weight[:, 3:] = 0  # blind to the fill
+    assert not torch.allclose(model(image, valid), before, atol=1e-3)
 
 
 def test_reached_is_where_known_pixels_are_in_sight() -> None:

@@ -48,8 +48,7 @@ def push_pull_fill(image: Tensor, valid: Tensor, *, smooth: bool = True) -> Tens
         lowest, highest = _known_range(*sizes[0])
         while max(sizes[-1][0].shape[-2:]) > 1:
             sizes.append(_pull(*sizes[-1]))
-        known, weight = sizes.pop()
-        filled = torch.where(weight > 0, known, MID_GREY)
+        filled, _ = sizes.pop()  # one pixel, known if anything is
         while sizes:
             known, weight = sizes.pop()
             hole = 1 - weight
