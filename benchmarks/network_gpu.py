@@ -2,9 +2,9 @@
 
 Everything in one process: first the chip's own ceilings (a large matrix product, a large copy),
 then forward and backward passes of the networks in turns, not compiled and compiled, then whole
-steps of training as `dunhuang_trainer.learner` does them, with the pixel loss and with the loss
-that looks through VGG-16 (random weights: they change no time). Data lie on the device. Wall time
-between synchronisations; medians over the rounds.
+steps of training as `dunhuang_trainer.training.learner` does them, with the pixel loss and with the
+loss that looks through VGG-16 (random weights: they change no time). Data lie on the device. Wall
+time between synchronisations; medians over the rounds.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from benchmarks.network_variants import DEFAULT, PLAIN, pictures, variants
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.cost import module_cost
 from dunhuang_trainer.data import Batch
-from dunhuang_trainer.learner import DTYPES, Learner
-from dunhuang_trainer.vgg import CONVOLUTIONS
+from dunhuang_trainer.losses.vgg import CONVOLUTIONS
+from dunhuang_trainer.training.learner import DTYPES, Learner
 
 TARGETS = {"mse": 4000.0, "paper": 1300.0}  # images a second on one H200, of the issue
 FASTEST = (DEFAULT, "partial, concat")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dunhuang_trainer.vgg import CONVOLUTIONS
+from dunhuang_trainer.losses.vgg import CONVOLUTIONS
 
 
 def random_vgg(seed: int = 0) -> dict[str, Tensor]:

@@ -33,6 +33,20 @@ def table(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
+def test_fifty_pictures_are_shared_among_processes_and_give_the_same_plan(
+    invoke: Invoke, tmp_path: Path
+) -> None:
+    sizes = {f"{number:02}.png": (40, 32 + number % 3) for number in range(50)}
+    write_pictures(tmp_path / "pictures", sizes)
+    for name, workers in (("auto", "auto"), ("one", 1)):
+        arguments = ("sample-patches", tmp_path / "pictures", "-o", tmp_path / name, "--size", 32)
+        outcome = invoke("dunhuang-data", *arguments, "--per-picture", 1, "--workers", workers)
+        assert outcome.code == 0, outcome.err
+    plans = [table(tmp_path / name / "patches.csv") for name in ("auto", "one")]
+    assert len(plans[0]) == 50
+    assert plans[0] == plans[1]
+
+
 def test_a_dry_run_says_what_is_possible_and_writes_nothing(invoke: Invoke, folder: Path) -> None:
     outcome = invoke("dunhuang-data", *sample(folder, "--dry-run", "--json"))
     assert outcome.code == 0

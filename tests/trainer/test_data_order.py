@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from dunhuang_data.errors import UsageProblem
-from dunhuang_trainer.config import TrainConfig
 from dunhuang_trainer.data.order import Order, steps_per_epoch
 
 
@@ -81,9 +80,3 @@ def test_what_makes_no_order_is_a_sentence() -> None:
         Order(5, rank=2, world_size=2)
     with pytest.raises(UsageProblem, match="--masks is 'random'; expected one of fixed, per-epoch"):
         Order(5, masks="random")
-    with pytest.raises(UsageProblem, match="--masks is 'none'"):
-        TrainConfig(5, masks="none")
-    with pytest.raises(UsageProblem, match=r"--flip is 1\.5; expected a probability"):
-        TrainConfig(5, flip=1.5)
-    with pytest.raises(UsageProblem, match="--workers is -1; expected auto, 0 or more"):
-        TrainConfig(5, workers=-1)

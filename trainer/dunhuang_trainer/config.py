@@ -193,14 +193,15 @@ class TrainConfig:
         parts = processes * self.accumulate
         if self.batch_size % parts:
             raise UsageProblem(
-                f"--batch {self.batch_size} is not a multiple of {parts}: {processes} processes "
-                f"times --accumulate {self.accumulate}."
+                f"--batch {self.batch_size} is not a multiple of {parts}: {processes} "
+                f"process{'es' * (processes != 1)} times --accumulate {self.accumulate}."
             )
         micro = self.batch_size // parts
-        if micro < 2 and self.frozen_norm != "all":
+        least = 1 if self.frozen_norm == "all" else 2
+        if micro < least:
             raise UsageProblem(
-                f"--batch {self.batch_size} leaves {micro} sample at a time; batch norm needs at "
-                "least 2."
+                f"--batch {self.batch_size} leaves {micro} sample{'s' * (micro != 1)} at a time; "
+                f"batch norm needs at least {least}."
             )
         return micro
 

@@ -23,8 +23,8 @@ def loss_curve(log: Sequence[Mapping[str, float]], learning_rate: bool = False) 
     Parameters
     ----------
     log : sequence of mappings
-        Rows of `dunhuang_trainer.run_log.read_log`: ``step``; ``hole``, of the training batches, in
-        [0, 1]²; ``val_hole_mse``, on 0 … 255, in the rows that have one.
+        Rows of `dunhuang_trainer.training.log.read_log`: ``step``; ``hole``, of the training
+        batches, in [0, 1]²; ``val_hole_mse``, on 0 … 255, in the rows that have one.
     learning_rate : bool
         Whether to plot it too, on an axis of its own.
     """

@@ -20,7 +20,6 @@ from dunhuang_cli.reading_options import reading_options
 from dunhuang_data.recipe import METHODS, SMALL, PlanRecipe, ReadingRecipe
 
 if TYPE_CHECKING:
-    from dunhuang_data.executors import cores
     from dunhuang_data.plan import PatchPlan, Sidecars
 
 DEFAULTS = PlanRecipe()
@@ -129,6 +128,7 @@ def sample_patches(
     plan says where each patch lies, in which split its picture is, and how it will be flipped and
     turned (patches of the training split only), so that it can be looked at first.
     """
+    from dunhuang_data.executors import cores
     from dunhuang_data.pictures import find_pictures
     from dunhuang_data.plan import CONTENTS, make_plan, write_plan
     from dunhuang_data.refusals import refuse_existing, refuse_existing_png

@@ -28,8 +28,8 @@ from dunhuang_cli.train.fit_options import (
 )
 
 if TYPE_CHECKING:
-    from dunhuang_trainer.loop import Execution
-    from dunhuang_trainer.stopping import StopRequest
+    from dunhuang_trainer.training.execution import Execution
+    from dunhuang_trainer.training.stopping import StopRequest
 
 
 GIVEN_ON_RESUME = {
@@ -68,8 +68,8 @@ def fit(ctx: click.Context, /, out: Path, **options: Any) -> None:
     RUN/last.state.pt (to resume), metrics.jsonl, metrics.csv, curve.png and samples.
     """
     require_torch()
-    from dunhuang_trainer.distributed import joined
-    from dunhuang_trainer.stopping import StopRequest
+    from dunhuang_trainer.training.distributed import joined
+    from dunhuang_trainer.training.stopping import StopRequest
 
     execution, stop = runs.execution_of(ctx), StopRequest(options["time_limit"])
     if not execution.ranks.first:

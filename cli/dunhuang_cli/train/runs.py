@@ -19,8 +19,9 @@ from dunhuang_trainer.config import (
 )
 
 if TYPE_CHECKING:
-    from dunhuang_trainer.loop import Execution, Outcome
-    from dunhuang_trainer.stopping import StopRequest
+    from dunhuang_trainer.training.execution import Execution
+    from dunhuang_trainer.training.loop import Outcome
+    from dunhuang_trainer.training.stopping import StopRequest
 
 Document = dict[str, Any]
 
@@ -32,7 +33,7 @@ def settings(
 
     ``like`` is the network of weights to start from that are not there yet.
     """
-    from dunhuang_trainer.run_folder import check_start
+    from dunhuang_trainer.training.folder import check_start
 
     options = {**ctx.params, **_of_finetuning(ctx, like is not None)}
     if options["dataset"] is None:
@@ -58,16 +59,20 @@ def settings(
         validate_every=options["validate_every"] or max(1, steps // 10),
         **{name: options[name] for name in same},
     )
-    processes, features = execution.ranks.world_size, options["features"]
-    check_start(options["dataset"], model, config, processes, features)
+    ranks, features = execution.ranks, options["features"]
+    if not ranks.first:
+        ranks.wait()  # the first process alone fetches what is missing
+    check_start(options["dataset"], model, config, ranks.world_size, features)
+    if ranks.first:
+        ranks.wait()
     return model, config
 
 
 def execution_of(ctx: click.Context) -> "Execution":
     """Return how the run is to be carried out here."""
     from dunhuang_trainer.devices import pick_device
-    from dunhuang_trainer.distributed import ranks_here
-    from dunhuang_trainer.loop import Execution
+    from dunhuang_trainer.training.distributed import ranks_here
+    from dunhuang_trainer.training.execution import Execution
 
     options, ranks = ctx.params, ranks_here()
     return Execution(
@@ -98,7 +103,7 @@ def start(
 ) -> None:
     """Write the folder of a new run."""
     from dunhuang_data.errors import OutputExistsError
-    from dunhuang_trainer import run_folder
+    from dunhuang_trainer.training import folder as run_folder
 
     options = ctx.params
     if not execution.ranks.first:
@@ -166,16 +171,31 @@ def _training_samples(dataset: Path, model_config: ModelConfig, select_on: str) 
 def dry_run(
     ctx: click.Context, model: ModelConfig, config: TrainConfig, execution: "Execution"
 ) -> Document:
-    """Take one batch through everything, and say what the run would need."""
+    """Take a batch through everything a few times, and say what the run would need."""
+    from dataclasses import asdict
+
+    from dunhuang_trainer.training.dry_run import try_out
+
+    dataset, features = ctx.params["dataset"], ctx.params["features"]
+    learner, measured = try_out(dataset, model, config, replace(execution, features=features))
+    count = learner.model.parameter_count()
+    console.say(f"Would train {count:,} parameters for {config.steps} steps.")
+    console.say(str(measured))
+    return {
+        "run": str(ctx.params["out"]),
+        "parameters": count,
+        **asdict(measured),
+        "run_s": measured.run_s,
+    }
 
 
 def train(
     ctx: click.Context, out: Path, execution: "Execution", stop: "StopRequest", again: str
 ) -> Document:
     """Train from where the run stands, and return what came of it."""
-    from dunhuang_trainer import loop
     from dunhuang_trainer.checkpoint import load_state
-    from dunhuang_trainer.run_folder import STATE, read_run
+    from dunhuang_trainer.training import loop
+    from dunhuang_trainer.training.folder import STATE, read_run
 
     config = read_run(out).train
     done = int(load_state(out / STATE)["step"])
@@ -216,8 +236,8 @@ def _report(out: Path, outcome: "Outcome", writes: bool) -> Document:
     """Draw the curve, and return what a run came to."""
     from dunhuang_data.figures import save_figure
     from dunhuang_trainer.figures import loss_curve
-    from dunhuang_trainer.run_folder import BEST, LAST
-    from dunhuang_trainer.run_log import read_log
+    from dunhuang_trainer.training.folder import BEST, LAST
+    from dunhuang_trainer.training.log import read_log
 
     if outcome.row and writes:
         save_figure(loss_curve(read_log(out)), out / "curve.png")

@@ -17,8 +17,8 @@ from dunhuang_cli.train import runs
 
 if TYPE_CHECKING:
     from dunhuang_trainer.config import ModelConfig, TrainConfig
-    from dunhuang_trainer.loop import Execution
-    from dunhuang_trainer.stopping import StopRequest
+    from dunhuang_trainer.training.execution import Execution
+    from dunhuang_trainer.training.stopping import StopRequest
 
 MARKER = "stages.json"
 CONTENTS = (MARKER, "run.toml", "[0-9]*-*")
@@ -73,7 +73,7 @@ def _run_one(
     again: str,
 ) -> Table:
     """Start or resume one stage."""
-    from dunhuang_trainer.run_folder import MARKER as RUN
+    from dunhuang_trainer.training.folder import MARKER as RUN
 
     if (folder / RUN).is_file():
         return runs.train(ctx, folder, execution, stop, again)

@@ -1,8 +1,10 @@
 """VGG-16 is torchvision's, and its weights are taken only from files that hold it."""
 
 import hashlib
+import os
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from benchmarks.torchvision_import import prepare_torchvision
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem
-from dunhuang_trainer import vgg_weights as module
 from dunhuang_trainer.losses import check_features, make_loss
-from dunhuang_trainer.torchvision_import import prepare_torchvision
-from dunhuang_trainer.vgg import MEAN, POOLS, RELU3_1, STD, VggFeatures
-from dunhuang_trainer.vgg_weights import URL, hub_file, vgg_weights, weights_sha256
+from dunhuang_trainer.losses import vgg_weights as module
+from dunhuang_trainer.losses.vgg import MEAN, POOLS, RELU3_1, STD, VggFeatures
+from dunhuang_trainer.losses.vgg_weights import URL, hub_file, vgg_weights, weights_sha256
 from random_vgg import random_vgg
 
 
+@pytest.mark.skipif(find_spec("torchvision") is None, reason="torchvision is not installed")
 def test_it_is_torchvisions_network_and_normalisation() -> None:
     prepare_torchvision()
     from torchvision.models import VGG16_Weights  # type: ignore[import-untyped]
@@ -70,8 +73,13 @@ def test_whole_networks_and_parts_in_all_kinds_of_files_are_the_same(tmp_path: P
     torch.save(whole, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     torch.save(features, tmp_path / "features.pth")
     save_file(random_vgg(), tmp_path / "used.safetensors")
+    save_file(
+        {f"features.{name}": value for name, value in random_vgg().items()}
+        | {"head.fc.weight": torch.zeros(3, 4)},
+        tmp_path / "other-head.safetensors",
+    )
     digests = {weights_sha256(vgg_weights(path)) for path in tmp_path.iterdir()}
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
     assert digests == {weights_sha256(random_vgg())}
 
 
@@ -79,6 +87,7 @@ def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
     weights = {name: value.half() for name, value in random_vgg().items()}
     save_file(weights, tmp_path / "half.safetensors")
     read = vgg_weights(tmp_path / "half.safetensors")
+    assert {value.dtype for value in read.values()} == {torch.float32}
     assert all(torch.equal(read[name], value.float()) for name, value in weights.items())
 
 
@@ -102,6 +111,8 @@ NAN = torch.full((64,), float("nan"))
         (changed(**{"2_bias": NAN}), r"2\.bias holds what is no finite number"),
         (changed(**{"2_bias": torch.zeros(64, dtype=torch.int32)}), r"2\.bias holds"),
         ({"state_dict": random_vgg()}, "it holds no state dict"),
+        ({0: NAN}, "it holds no state dict"),
+        ({}, r"0\.weight is missing \(14 such names\)"),
         (torch.zeros(3), "it holds no state dict, but Tensor"),
     ],
 )
@@ -112,22 +123,26 @@ def test_what_is_not_vgg_16_is_a_sentence(content: Any, sentence: str, tmp_path:
 
 
 class Trap:
-    """What a pickle could run."""
+    """What a pickle could run: here it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return (Path.mkdir, (Path("/tmp/trap"),))  # type: ignore[return-value]
+        return (os.mkdir, (str(self.folder),))
 
 
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
 def test_files_that_are_broken_or_hold_code_are_sentences(name: str, tmp_path: Path) -> None:
-    path = tmp_path / name
+    path, made = tmp_path / name, tmp_path / "made"
     for content in (b"", b"<html>not found</html>"):
         path.write_bytes(content)
         with pytest.raises(CheckpointError, match="cannot be read from"):
             vgg_weights(path)
-    torch.save({"0.weight": Trap()}, path)
+    torch.save({"0.weight": Trap(made)}, path)
     with pytest.raises(CheckpointError, match="cannot be read from"):
         vgg_weights(path)
+    assert not made.exists()
     with pytest.raises(CheckpointError, match="Is a directory"):
         vgg_weights(tmp_path)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dunhuang_trainer.loss_terms import dilated, gram, image_mean, pairs, settled, variation
+from dunhuang_trainer.losses.terms import dilated, gram, image_mean, pairs, settled, variation
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:

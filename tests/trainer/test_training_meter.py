@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError
 from dunhuang_trainer.memory import peak_bytes
-from dunhuang_trainer.meter import Meter
+from dunhuang_trainer.training.meter import Meter
 
 CPU = torch.device("cpu")
 
@@ -93,7 +93,9 @@ def test_times_add_up_over_pauses_and_interruptions() -> None:
         clock.now += 1.75
     with meter.paused():
         clock.now += 1000
-    state = meter.state_dict()
+        state = meter.state_dict()  # as a checkpoint is written
+        clock.now += 1000
+    assert meter.state_dict() == state
     clock.now += 1000
     meter = Meter(CPU, ("hole", "ssim"), clock=clock)
     meter.load_state_dict(state)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from dunhuang_trainer.loss_terms import (
+from dunhuang_trainer.losses.terms import (
     Pictures,
     dilated,
     full_precision,
@@ -12,7 +12,7 @@ from dunhuang_trainer.loss_terms import (
     pairs,
     variation,
 )
-from dunhuang_trainer.vgg import VggFeatures
+from dunhuang_trainer.losses.vgg import VggFeatures
 
 
 class PosterTerms(nn.Module):
@@ -66,12 +66,11 @@ class PaperTerms(nn.Module):
         with torch.autocast(zero.device.type, enabled=False):
             for seen, wanted in zip(both, target, strict=True):
                 seen, wanted = full_precision(seen), full_precision(wanted)
-                for name, of, to in (
-                    ("perceptual", seen, wanted),
-                    ("style", gram(seen), gram(wanted)),
+                for name, pair in (
+                    ("perceptual", (seen, wanted)),
+                    ("style", (gram(seen), gram(wanted))),
                 ):
-                    halves = of.view(2, *to.shape)  # predicted, composite
-                    terms[name] = terms[name] + (halves - to).abs().flatten(2).mean(2).sum(0)
+                    terms[name] = terms[name] + _mean_differences(*pair)
         return terms | self._pixel_terms(pictures)
 
     def _pixel_terms(self, pictures: Pictures) -> dict[str, Tensor]:
@@ -83,6 +82,12 @@ class PaperTerms(nn.Module):
             "hole_l1": image_mean(torch.where(pictures.hole, error, 0.0), pictures.counted),
             "tv": (down + across) / count.clamp(min=1),
         }
+
+
+def _mean_differences(both: Tensor, target: Tensor) -> Tensor:
+    """Return mean |prediction − target| plus mean |composite − target|: (2B, …), (B, …) → (B,)."""
+    halves = both.view(2, *target.shape)
+    return (halves - target).abs().flatten(2).mean(dim=2).sum(dim=0)
 
 
 def _rim(pictures: Pictures) -> Tensor:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from dunhuang_data.errors import UsageProblem
 from dunhuang_trainer.composite import composite
 from dunhuang_trainer.config import LOSSES
-from dunhuang_trainer.loss_terms import Pictures, full_precision, image_mean, settled
-from dunhuang_trainer.perceptual import PaperTerms, PosterTerms
-from dunhuang_trainer.similarity import similarity
-from dunhuang_trainer.vgg import POOLS, RELU3_1, VggFeatures
-from dunhuang_trainer.vgg_weights import vgg_weights, weights_sha256
+from dunhuang_trainer.losses.perceptual import PaperTerms, PosterTerms
+from dunhuang_trainer.losses.similarity import similarity
+from dunhuang_trainer.losses.terms import Pictures, full_precision, image_mean, settled
+from dunhuang_trainer.losses.vgg import POOLS, RELU3_1, VggFeatures
+from dunhuang_trainer.losses.vgg_weights import vgg_weights, weights_sha256
 
 PERCEPTUAL = ("poster", "paper")
 
@@ -89,7 +89,7 @@ class Loss(nn.Module):
             terms = {"hole": image_mean((merged - target).square().detach(), hole)}
         terms |= self.terms(pictures)
         means = {name: terms[name].mean() for name in self.part_names}
-        total = means["hole"].new_tensor(self.constant)
+        total = means["hole"].new_full((), self.constant)  # no copy from the host
         for name, weight in self.weights.items():
             total = total + weight * means[name]
         return LossParts(total, {name: value.detach() for name, value in means.items()})

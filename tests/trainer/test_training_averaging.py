@@ -2,23 +2,26 @@
 
 import torch
 
-from dunhuang_trainer.averaging import WeightAverage
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.training.averaging import WeightAverage
 
 
 def test_it_is_the_formula_for_every_parameter() -> None:
     model = PartialConvUNet(ModelConfig(width=4, levels=2))
     average = WeightAverage(model, 0.5)
-    expected = {name: value.detach().double() for name, value in model.named_parameters()}
+    expected: dict[str, torch.Tensor] = {
+        name: value.detach().double() for name, value in model.named_parameters()
+    }
     for step in range(1, 21):
         with torch.no_grad():
             for value in model.parameters():
-                value += torch.randn(value.shape, generator=torch.Generator().manual_seed(step))
+                value.add_(torch.randn(value.shape, generator=torch.Generator().manual_seed(step)))
         average.update(model, step)
         decay = min(0.5, (1 + step) / (10 + step))
         for name, value in model.named_parameters():
-            expected[name] = decay * expected[name] + (1 - decay) * value.detach().double()
+            now = value.detach().double()
+            expected[name] = torch.lerp(now, expected[name], decay)
     for name, value in average.model.named_parameters():
         assert torch.allclose(value.double(), expected[name], atol=1e-4), name
         assert not torch.equal(value, dict(model.named_parameters())[name])

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem
-from dunhuang_trainer.vgg import CONVOLUTIONS
+from dunhuang_trainer.losses.vgg import CONVOLUTIONS
 
 URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 CAFFE = "88682ab5"  # torchvision's IMAGENET1K_FEATURES: made for pictures of 0 … 255
@@ -23,7 +23,7 @@ _CLASSIFIER = {0: (25088, 4096), 3: (4096, 4096), 6: (4096, 1000)}
 
 
 def vgg_weights(features: Path | None) -> dict[str, Tensor]:
-    """Return the weights that `dunhuang_trainer.vgg.VggFeatures` takes, float32 on the CPU.
+    """Return the weights that `dunhuang_trainer.losses.vgg.VggFeatures` takes, float32 on the CPU.
 
     Parameters
     ----------
@@ -112,11 +112,16 @@ def _read(path: Path) -> Any:
 
 def _used(found: Any, path: Path) -> dict[str, Tensor]:
     """Return what is used of a state dict, after a look at every name and every shape."""
-    if not isinstance(found, dict) or not all(isinstance(one, Tensor) for one in found.values()):
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(one, Tensor) for name, one in found.items()
+    ):
         raise _unreadable(path, f"it holds no state dict, but {type(found).__name__}")
-    tensors = {str(name).removeprefix("features."): value for name, value in found.items()}
-    shapes = _shapes(CONVOLUTIONS, 3)
-    known = shapes | _shapes(_UNUSED, 3) | _shapes(_CLASSIFIER, None)
+    prefix = "features." if any(name.startswith("features.") for name in found) else ""
+    tensors = {  # what else a whole network holds is not used, whatever it is called
+        name.removeprefix(prefix): one for name, one in found.items() if name.startswith(prefix)
+    }
+    shapes = _shapes(CONVOLUTIONS)
+    known = shapes | _shapes(_UNUSED)
     if strange := [name for name in tensors if name not in known]:
         raise _unreadable(path, f"VGG-16 has no {strange[0]} ({len(strange)} such names)")
     if missing := [name for name in shapes if name not in tensors]:
@@ -132,13 +137,10 @@ def _used(found: Any, path: Path) -> dict[str, Tensor]:
     return {name: tensors[name].float().contiguous() for name in shapes}
 
 
-def _shapes(layers: dict[int, tuple[int, int]], kernel: int | None) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of weights and biases; ``kernel`` is None for the classifier."""
+def _shapes(layers: dict[int, tuple[int, int]]) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for layer, (inside, outside) in layers.items():
-        name = f"{layer}" if kernel else f"classifier.{layer}"
-        shapes[f"{name}.weight"] = (outside, inside, *([kernel] * 2 if kernel else []))
-        shapes[f"{name}.bias"] = (outside,)
+        shapes |= {f"{layer}.weight": (outside, inside, 3, 3), f"{layer}.bias": (outside,)}
     return shapes
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dunhuang_trainer.stopping import StopRequest
+from dunhuang_trainer.training.stopping import StopRequest
 
 
 def test_it_stops_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:

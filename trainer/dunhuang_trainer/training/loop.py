@@ -18,21 +18,15 @@ from dunhuang_trainer.checkpoint import (
     save_state,
     save_weights,
 )
-from dunhuang_trainer.config import TrainConfig
 from dunhuang_trainer.data import (
-    DatasetReader,
-    DeviceSplit,
-    Loader,
     StoredBatch,
     finished,
     open_split,
     to_batch,
 )
-from dunhuang_trainer.distributed import Ranks
 from dunhuang_trainer.figures import sample_grid
-from dunhuang_trainer.learner import Learner, NotFiniteError
-from dunhuang_trainer.meter import Meter
-from dunhuang_trainer.run_folder import (
+from dunhuang_trainer.training.execution import Execution, training_data
+from dunhuang_trainer.training.folder import (
     BEST,
     LAST,
     STATE,
@@ -41,39 +35,14 @@ from dunhuang_trainer.run_folder import (
     same_dataset,
     same_features,
 )
-from dunhuang_trainer.run_log import Row, RunLog
-from dunhuang_trainer.schedule import learning_rate
-from dunhuang_trainer.stopping import StopRequest
-from dunhuang_trainer.validation import hole_mse, restored
+from dunhuang_trainer.training.learner import Learner, NotFiniteError
+from dunhuang_trainer.training.log import Row, RunLog
+from dunhuang_trainer.training.meter import Meter
+from dunhuang_trainer.training.schedule import learning_rate
+from dunhuang_trainer.training.stopping import StopRequest
+from dunhuang_trainer.training.validation import hole_mse, restored
 
 MEASURED = ("learning_rate", "images_per_second", "waiting", "memory_mb", "val_hole_mse")
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """How a run is carried out: what changes no result, and may change when it is resumed.
-
-    Attributes
-    ----------
-    device : torch.device
-    ranks : Ranks
-    workers : int, optional
-        Threads that read; None = as many as pay here.
-    data_on_device : bool
-        Keep the training split in the device's memory.
-    save_every_s : float
-        Seconds between checkpoints; there is one at every validation too.
-    dataset, features : Path, optional
-        Where they are now, if they are no longer where the run began.
-    """
-
-    device: torch.device
-    ranks: Ranks = Ranks()  # noqa: RUF009 (frozen)
-    workers: int | None = None
-    data_on_device: bool = False
-    save_every_s: float = 600.0
-    dataset: Path | None = None
-    features: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +77,13 @@ class Watcher:
         """Hear of something that a person should know."""
 
 
-def training_data(reader: DatasetReader, config: TrainConfig, execution: Execution) -> Loader:
-    """Return the batches of a run. That of a step is a pure function of (config, step)."""
-    kind = DeviceSplit if execution.data_on_device else Loader
-    return kind(
-        reader,
-        config.batch_size // execution.ranks.world_size,
-        seed=config.seed,
-        masks=config.masks,
-        flip=config.flip,
-        quarter_turns=config.quarter_turns,
-        workers=execution.workers,
-        device=execution.device,
-        rank=execution.ranks.rank,
-        world_size=execution.ranks.world_size,
-    )
-
-
 def train(out: Path, execution: Execution, stop: StopRequest, watcher: Watcher) -> Outcome:
     """Train a run from where it stands, to its last step or until it is asked to stop.
 
     Parameters
     ----------
     out : Path
-        A folder of `dunhuang_trainer.run_folder.start_run`. It gains ``metrics.jsonl`` and
+        A folder of `dunhuang_trainer.training.folder.start_run`. It gains ``metrics.jsonl`` and
         ``metrics.csv``, ``last.safetensors`` with ``last.state.pt``, pictures of validation
         samples, and, if there is a validation split, ``best.safetensors``: the lowest mean squared
         error in its holes. Of several processes the first writes all of it.

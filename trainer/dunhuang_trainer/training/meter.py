@@ -76,7 +76,7 @@ class Meter:
         self._sums = [0.0] * len(self.names)
         self._count = self._images = 0
         self._seconds = self._waited = 0.0
-        self._since = self._clock()
+        self._since: float | None = self._clock()  # None while the clock stands
 
     def add(self, step: int, total: Tensor, parts: Mapping[str, Tensor], images: int) -> None:
         """Note a step: its loss, () on the device, and the images of all processes in it."""
@@ -102,11 +102,15 @@ class Meter:
     def paused(self) -> Iterator[None]:
         """Leave out of the interval's time what happens in the block, such as a validation."""
         self.settle()
-        self._seconds += self._clock() - self._since
+        self._seconds, self._since = self._elapsed(), None
         try:
             yield
         finally:
             self._since = self._clock()
+
+    def _elapsed(self) -> float:
+        """Return the seconds of the interval so far."""
+        return self._seconds + (0.0 if self._since is None else self._clock() - self._since)
 
     def settle(self) -> NonFinite | None:
         """Fetch the losses of the steps so far; return the first that is not finite, if one is.
@@ -142,7 +146,7 @@ class Meter:
         self.settle()  # the clock below is read when the device has done its work
         if not self._count:
             raise ValueError("an interval without a step has no means")
-        seconds = self._seconds + self._clock() - self._since
+        seconds = self._elapsed()
         means = {
             name: total / self._count for name, total in zip(self.names, self._sums, strict=True)
         }
@@ -161,7 +165,7 @@ class Meter:
             "sums": dict(zip(self.names, self._sums, strict=True)),
             "steps": self._count,
             "images": self._images,
-            "seconds": self._seconds + self._clock() - self._since,
+            "seconds": self._elapsed(),
             "waited": self._waited,
         }
 

@@ -11,8 +11,8 @@ from dunhuang_data.errors import CheckpointError, ResumeMismatchError
 from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import DatasetReader, Loader, open_split
-from dunhuang_trainer.learner import Learner
 from dunhuang_trainer.losses import check_features
+from dunhuang_trainer.training.learner import Learner
 
 MARKER = "run.json"
 FORMAT = {"name": "dunhuang-run", "version": 2}

@@ -3,12 +3,18 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import torch
 
 from dunhuang_data.errors import EnvironmentProblem
+from dunhuang_trainer.config import ModelConfig, TrainConfig
+from dunhuang_trainer.data import finished, open_split, to_batch
 from dunhuang_trainer.memory import free_bytes, peak_bytes, reset_peak, resident_bytes
+from dunhuang_trainer.training.execution import Execution, training_data
+from dunhuang_trainer.training.learner import Learner
+from dunhuang_trainer.training.validation import restored
 
 MEASURED = 3  # steps after the first
 
@@ -136,9 +142,8 @@ def measure(
             what()
         except torch.OutOfMemoryError as error:
             raise EnvironmentProblem(
-                f"--dry-run: a step of {batch_size} images needs more than there is on {device}, "
-                f"where {_used(device) / 1e6:,.0f} MB were in use and {free_bytes(device) / 1e6:,.0f} "
-                "MB free. Use a smaller --batch, or --accumulate with the same one."
+                f"--dry-run: a step of {batch_size} images needs more memory than {device} has. "
+                "Use a smaller --batch, or --accumulate with the same one."
             ) from error
         _synchronize(device)
         return clock() - since
@@ -167,6 +172,37 @@ def measure(
         reserved_mb=None if reserved is None else reserved / 1e6,
         free_mb=free_bytes(device) / 1e6,
     )
+
+
+def try_out(
+    dataset: Path, model: ModelConfig, config: TrainConfig, execution: Execution
+) -> tuple[Learner, DryRun]:
+    """Take a few batches through everything that a run does, and write nothing.
+
+    Returns
+    -------
+    learner : Learner
+    measured : DryRun
+    """
+    ranks, device = execution.ranks, execution.device
+    training = open_split(dataset, "train", model)
+    validation = open_split(dataset, "val", model)
+    learner = Learner(model, config, device, ranks, execution.features)
+    micro = config.check_batch(ranks.world_size)
+    share = len(range(ranks.rank, len(validation), ranks.world_size))
+    some = to_batch(validation.read(range(min(micro, len(validation)))), device)
+    with training_data(training, config, execution) as data:
+        batches = data.take(1 + MEASURED)
+        measured = measure(
+            lambda: learner.update(finished(next(batches)), 1),
+            (lambda: restored(learner.best_model, some)) if len(validation) else None,
+            device=device,
+            batch_size=config.batch_size,
+            steps=config.steps,
+            validations=-(-config.steps // config.validate_every),
+            validation_batches=-(-share // micro),
+        )
+    return learner, measured
 
 
 def duration(seconds: float) -> str:

@@ -9,8 +9,8 @@ import torch
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.composite import composite
 from dunhuang_trainer.data import Batch, DatasetReader, Loader, finished
-from dunhuang_trainer.distributed import Ranks
 from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.training.distributed import Ranks
 
 
 @torch.no_grad()

@@ -1,7 +1,10 @@
 """A run: it learns, it resumes exactly, it stops with a sentence."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +15,17 @@ import torch
 
 from dunhuang_data.atomic import locked
 from dunhuang_data.errors import CheckpointError, DatasetError, OutputExistsError, UsageProblem
-from dunhuang_trainer import learner, loop
 from dunhuang_trainer.checkpoint import load_state, load_weights
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import open_split
-from dunhuang_trainer.loop import Execution, Outcome, Watcher, train
 from dunhuang_trainer.losses import LossParts, make_loss
-from dunhuang_trainer.run_folder import BEST, LAST, STATE, start_run
-from dunhuang_trainer.run_log import read_log
-from dunhuang_trainer.stopping import StopRequest
-from dunhuang_trainer.validation import hole_mse
+from dunhuang_trainer.training import learner, loop
+from dunhuang_trainer.training.execution import Execution
+from dunhuang_trainer.training.folder import BEST, LAST, STATE, start_run
+from dunhuang_trainer.training.log import read_log
+from dunhuang_trainer.training.loop import Outcome, Watcher, train
+from dunhuang_trainer.training.stopping import StopRequest
+from dunhuang_trainer.training.validation import hole_mse
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(width=8, levels=3)
@@ -144,6 +148,49 @@ def test_resuming_gives_the_losses_of_the_unbroken_run(
         assert whole[1] == broken[1]
         weights = broken[0].state_dict()
         assert all(torch.equal(one, weights[n]) for n, one in whole[0].state_dict().items())
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from dunhuang_trainer.training.execution import Execution
+from dunhuang_trainer.training.loop import Watcher, train
+from dunhuang_trainer.training.stopping import StopRequest
+
+torch.set_num_threads(1)
+
+
+class Killer(Watcher):
+    def step(self, step):
+        if step == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+execution = Execution(torch.device("cpu"), save_every_s=float(sys.argv[3]))
+train(Path(sys.argv[1]), execution, StopRequest(), Killer())
+"""
+
+
+def test_a_run_that_is_killed_twice_ends_like_the_unbroken_one(
+    dataset: Path, tmp_path: Path
+) -> None:
+    settings = config(7, **EVERYTHING, validate_every=7, log_every=2)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        run(dataset, tmp_path / "whole", settings)
+        out = tmp_path / "killed"
+        start_run(dataset, out, SMALL, settings)
+        for step, kept in ((3, 2), (6, 5)):
+            command = [sys.executable, "-c", KILLED, str(out), str(step), "0"]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            assert subprocess.run(command, env=environment, check=False).returncode == -9
+            assert load_state(out / STATE)["step"] == kept
+        go_on(out)
+    finally:
+        torch.set_num_threads(threads)
+    assert rows(out) == rows(tmp_path / "whole")
 
 
 def test_one_that_is_asked_to_stop_saves_after_the_step(dataset: Path, tmp_path: Path) -> None:

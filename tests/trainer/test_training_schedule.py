@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from dunhuang_trainer.config import TrainConfig
-from dunhuang_trainer.schedule import learning_rate
+from dunhuang_trainer.training.schedule import learning_rate
 
 
 def rates(**settings: object) -> list[float]:

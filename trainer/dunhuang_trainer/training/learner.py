@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from dunhuang_data.errors import CheckpointError
-from dunhuang_trainer.averaging import WeightAverage
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import Batch
-from dunhuang_trainer.distributed import Ranks, shared
 from dunhuang_trainer.losses import LossParts, make_loss
 from dunhuang_trainer.model import PartialConvUNet
-from dunhuang_trainer.schedule import learning_rate
+from dunhuang_trainer.training.averaging import WeightAverage
+from dunhuang_trainer.training.distributed import Ranks, shared
+from dunhuang_trainer.training.schedule import learning_rate
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 State = dict[str, Any]
@@ -53,8 +53,7 @@ class Learner:
         if ranks.several and device.type == "cuda" and config.frozen_norm != "all":
             convert: Callable[[nn.Module], Any] = nn.SyncBatchNorm.convert_sync_batchnorm
             model = convert(model)
-        if config.frozen_norm != "none":
-            model.freeze_norm(config.frozen_norm)
+        model.freeze_norm(config.frozen_norm)
         if config.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = model.train()
@@ -116,7 +115,7 @@ class Learner:
         ------
         NotFiniteError
             On the CPU, if the loss is not finite; weights and statistics are then those before the
-            step. On a GPU nobody waits to look: see `dunhuang_trainer.meter`.
+            step. On a GPU nobody waits to look: see `dunhuang_trainer.training.meter`.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, step)

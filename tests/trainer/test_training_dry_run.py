@@ -7,7 +7,7 @@ import torch
 
 from dunhuang_data.errors import EnvironmentProblem
 from dunhuang_trainer import memory
-from dunhuang_trainer.dry_run import DryRun, duration, measure
+from dunhuang_trainer.training.dry_run import DryRun, duration, measure
 
 CPU = torch.device("cpu")
 
@@ -88,7 +88,9 @@ def test_a_batch_that_does_not_fit_is_a_sentence() -> None:
     def step() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(EnvironmentProblem, match=r"a step of 64 images needs more than there is"):
+    with pytest.raises(
+        EnvironmentProblem, match=r"a step of 64 images needs more memory than cpu has"
+    ):
         measure(step, None, device=CPU, batch_size=64, steps=1)
 
 
