@@ -82,6 +82,24 @@ def test_a_dry_run_cannot_be_resumed(invoke: Invoke, dataset: Path, tmp_path: Pa
     assert (out / "last.state.pt").read_bytes() == before
 
 
+def test_a_disk_that_is_full_leaves_a_run_that_goes_on(
+    invoke: Invoke, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dunhuang_data.errors import OutputError
+    from dunhuang_trainer.training import loop
+
+    def full(path: Path, _state: object) -> None:
+        raise OutputError(f"Could not write {path}: No space left on device.")
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(loop, "save_state", full)
+    outcome = invoke("dunhuang-train", "fit", "--dataset", dataset, "-o", out, *SMALL)
+    assert outcome.code == 5
+    assert f"go on with:\n  dunhuang-train fit --resume -o {out}" in outcome.err
+    monkeypatch.undo()
+    assert invoke("dunhuang-train", "fit", "--resume", "-o", out).code == 0
+
+
 def test_a_finished_run_says_so_and_needs_no_dataset(
     invoke: Invoke, dataset: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -233,6 +234,27 @@ def test_what_is_drawn_per_epoch_matters_and_who_reads_does_not(
     start_run(dataset, tmp_path / "none", SMALL, config(1))
     go_on(tmp_path / "none", execution=replace(HERE, workers=0))
     assert rows(tmp_path / "none") == rows(tmp_path / "plain")
+
+
+def test_checkpoints_are_as_far_apart_as_asked(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, steps = [0.0], []
+
+    def saved(path: Path, state: dict[str, Any]) -> None:
+        steps.append(state["step"])
+        save_state(path, state)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop, "save_state", saved)
+
+    class Slow(Watcher):
+        def step(self, step: int) -> None:
+            now[0] += 10.0
+
+    start_run(dataset, tmp_path / "run", SMALL, config(9, validate_every=9))
+    go_on(tmp_path / "run", Slow(), replace(HERE, save_every_s=25.0))
+    assert steps == [3, 6, 9]
 
 
 def test_a_finished_run_resumes_to_nothing(dataset: Path, tmp_path: Path) -> None:

@@ -209,6 +209,7 @@ def train(
     ctx: click.Context, out: Path, execution: "Execution", stop: "StopRequest", again: str
 ) -> Document:
     """Train from where the run stands, and return what came of it."""
+    from dunhuang_data.errors import OutputError
     from dunhuang_trainer.checkpoint import load_state
     from dunhuang_trainer.training import loop
     from dunhuang_trainer.training.folder import STATE, read_run
@@ -238,7 +239,13 @@ def train(
             def note(self, text: str) -> None:
                 console.say(text)
 
-        outcome = loop.train(out, execution, stop, Shown())
+        try:
+            outcome = loop.train(out, execution, stop, Shown())
+        except OutputError as error:
+            raise OutputError(
+                f"{error} The run is whole as its last checkpoint left it (do not overwrite it). "
+                f"When there is room, go on with:\n  {again}"
+            ) from error
     return _report(out, outcome, execution.ranks.first)
 
 
