@@ -76,3 +76,15 @@ def make_dataset(
 def dataset(make_dataset: Callable[[str], Path]) -> Path:
     """The tiny dataset as Zarr; no test may change it."""
     return make_dataset("zarr")
+
+
+@pytest.fixture(scope="session")
+def vgg_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of random weights for VGG-16; no test may change it."""
+    import torch
+
+    from random_vgg import random_vgg
+
+    path = tmp_path_factory.mktemp("vgg") / "random.pth"
+    torch.save(random_vgg(), path)
+    return path

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import tomllib
 from collections.abc import Callable
@@ -70,6 +71,90 @@ def test_a_run_that_is_resumed_keeps_its_settings(
     assert invoke("dunhuang-train", "fit", "--resume", "-o", out, "--workers", 0).code == 0
 
 
+def test_a_dry_run_cannot_be_resumed(invoke: Invoke, dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    start = ("dunhuang-train", "fit", "--dataset", dataset, "-o", out, *SMALL)
+    assert invoke(*start, "--time-limit", "0s").code == 0
+    before = (out / "last.state.pt").read_bytes()
+    outcome = invoke("dunhuang-train", "fit", "--resume", "-o", out, "--dry-run")
+    assert outcome.code == 2
+    assert "--dry-run is for a run that has not begun" in outcome.err
+    assert (out / "last.state.pt").read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_a_run_that_goes_on(
+    invoke: Invoke, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dunhuang_data.errors import OutputError
+    from dunhuang_trainer.training import loop
+
+    def full(path: Path, _state: object) -> None:
+        raise OutputError(f"Could not write {path}: No space left on device.")
+
+    out = tmp_path / "run"
+    monkeypatch.setattr(loop, "save_state", full)
+    outcome = invoke("dunhuang-train", "fit", "--dataset", dataset, "-o", out, *SMALL)
+    assert outcome.code == 5
+    assert f"go on with:\n  dunhuang-train fit --resume -o {out}" in outcome.err
+    monkeypatch.undo()
+    assert invoke("dunhuang-train", "fit", "--resume", "-o", out).code == 0
+
+
+def test_a_finished_run_says_so_and_needs_no_dataset(
+    invoke: Invoke, dataset: Path, tmp_path: Path
+) -> None:
+    out, moved = tmp_path / "run", tmp_path / "shards"
+    shutil.copytree(dataset, moved)
+    assert invoke("dunhuang-train", "fit", "--dataset", moved, "-o", out, *SMALL).code == 0
+    shutil.rmtree(moved)
+    (out / "curve.png").unlink()  # as if it had been killed just before
+    outcome = invoke("dunhuang-train", "fit", "--resume", "-o", out, "--json")
+    assert outcome.code == 0
+    assert "is finished: all its 2 steps are done" in outcome.err
+    document = json.loads(outcome.out)
+    assert (document["step"], document["stopped"]) == (2, None)
+    assert document["checkpoint"] == str(out / "best.safetensors")
+    assert (out / "curve.png").is_file()
+
+
+@pytest.mark.parametrize("preset", [(), ("--preset", "seed")])
+def test_run_toml_gives_a_fine_tuned_run_again(
+    invoke: Invoke,
+    dataset: Path,
+    tmp_path: Path,
+    vgg_file: Path,
+    preset: tuple[str, ...],
+) -> None:
+    start, first = ("dunhuang-train", "fit", "--samples", 0), tmp_path / "first"
+    assert invoke(*start, "--dataset", dataset, "-o", first, *SMALL).code == 0
+    options = ("--init-from", first / "last.safetensors", "--batch", 4, "--steps", 1)
+    features = ("--features", vgg_file) if preset else ()
+    runs = [tmp_path / "tuned", tmp_path / "again"]
+    tune = (*preset, "--dataset", dataset, *options, *features, "-o", runs[0])
+    outcomes = [
+        invoke(*start, *tune),
+        invoke(*start, "--config", runs[0] / "run.toml", "-o", runs[1]),
+    ]
+    assert [one.code for one in outcomes] == [0, 0], outcomes[1].err
+    assert settings_of(runs[0]) == settings_of(runs[1])
+    assert settings_of(runs[0])["width"] == 4
+    assert settings_of(runs[0])["loss"] == ("poster" if preset else "mse")
+
+
+def test_how_long_is_what_is_typed(invoke: Invoke, dataset: Path, tmp_path: Path) -> None:
+    start = ("dunhuang-train", "fit", "--dataset", dataset, *SMALL[:-4], "--samples", 0)
+    assert invoke(*start, "-o", tmp_path / "one", "--steps", 2).code == 0
+    again = ("--config", tmp_path / "one" / "run.toml", "-o", tmp_path / "two")
+    assert invoke("dunhuang-train", "fit", *again, "--epochs", 1).code == 0
+    assert settings_of(tmp_path / "two")["steps"] == 6
+    table = tomllib.loads((tmp_path / "two" / "run.toml").read_text())["fit"]
+    assert table["epochs"] == 1
+    assert "steps" not in table
+    outcome = invoke(*start, "-o", tmp_path / "three", "--steps", 2, "--epochs", 1)
+    assert outcome.code == 2
+    assert "--steps and --epochs both say how long; give one." in outcome.err
+
+
 def test_a_preset_stands_in_for_defaults_and_what_is_typed_counts(
     invoke: Invoke, dataset: Path, tmp_path: Path
 ) -> None:
@@ -115,7 +200,7 @@ def test_workers_that_are_none_are_a_sentence(
     assert f"'{workers}' is neither auto nor a number of threads, 0 or more" in outcome.err
 
 
-@pytest.mark.parametrize("time", ["soon", "3x", "-5s", "", "h"])
+@pytest.mark.parametrize("time", ["soon", "3x", "-5s", "", "h", f"{10**400}d"])
 def test_a_time_that_is_none_is_a_sentence(invoke: Invoke, tmp_path: Path, time: str) -> None:
     arguments = ("--dataset", tmp_path, "-o", tmp_path / "run", "--time-limit", time)
     outcome = invoke("dunhuang-train", "fit", *arguments)
@@ -241,9 +326,75 @@ def test_stages_go_on_where_they_stopped(invoke: Invoke, dataset: Path, tmp_path
         assert last[0] == last[1]
 
 
+def test_stages_that_are_resumed_keep_their_settings_and_say_where_data_are(
+    invoke: Invoke, dataset: Path, tmp_path: Path
+) -> None:
+    out, moved = tmp_path / "run", tmp_path / "shards"
+    shutil.copytree(dataset, moved)
+    start = ("dunhuang-train", "fit", "--dataset", moved, "--stages", stage_file(tmp_path))
+    assert invoke(*start, "-o", out, *SHARED, "--time-limit", "0s").code == 0
+    resume = ("dunhuang-train", "fit", "--resume", "-o", out)
+    for option, sentence in (
+        (("--lr", 0.1), "--lr cannot be given with --resume"),
+        (("--stages", stage_file(tmp_path)), "--stages cannot be given with --resume"),
+        (("--dry-run",), "--dry-run is for a run that has not begun"),
+        (("--dataset", dataset), "Go on with the stage alone"),
+    ):
+        outcome = invoke(*resume, *option)
+        assert outcome.code == 2
+        assert sentence in outcome.err
+    # the first is ended alone where its data went; it needs them no more then
+    shutil.rmtree(moved)
+    alone = ("dunhuang-train", "fit", "--resume", "-o", out / "1-pretrain", "--dataset", dataset)
+    assert invoke(*alone).code == 0
+    assert "is not a whole dataset" in invoke(*resume).err  # of the second
+    shutil.copytree(dataset, moved)
+    assert invoke(*resume).code == 0
+    assert settings_of(out / "2-finetune")["steps"] == 3
+
+
+def test_a_stage_that_has_just_ended_when_asked_to_stop_is_the_last(
+    invoke: Invoke, dataset: Path, tmp_path: Path
+) -> None:
+    file = stage_file(tmp_path, STAGES.replace("steps = 2", "steps = 1"))
+    start = ("dunhuang-train", "fit", "--dataset", dataset, "--stages", file, *SHARED)
+    outcome = invoke(*start, "-o", tmp_path / "run", "--time-limit", "0s")
+    assert outcome.code == 0
+    assert "Stopped after step 1: the time limit is reached. Go on with:" in outcome.err
+    assert not (tmp_path / "run" / "2-finetune").exists()
+
+
+@pytest.mark.parametrize("preset", [(), ("--preset", "tiny")])
+def test_run_toml_gives_stages_again_as_long_as_their_tables_say(
+    invoke: Invoke, dataset: Path, tmp_path: Path, preset: tuple[str, ...]
+) -> None:
+    text = "[[stage]]\nname = 'a'\nwidth = 4\nlevels = 3\nepochs = 1\n[[stage]]\nname = 'b'\n"
+    file = stage_file(tmp_path, text)
+    runs, small = [tmp_path / "run", tmp_path / "again"], ("--batch", 4, "--steps", 2)
+    start = ("--dataset", dataset, "--stages", file, *small, "-o", runs[0])
+    assert invoke("dunhuang-train", "fit", *preset, *start).code == 0
+    again = ("--config", runs[0] / "run.toml", "-o", runs[1])
+    outcome = invoke("dunhuang-train", "fit", *preset, *again)
+    assert outcome.code == 0, outcome.err
+    for name, steps in (("1-a", 6), ("2-b", 2)):
+        found = [settings_of(run / name) for run in runs]
+        assert found[0] == found[1]
+        assert (found[0]["steps"], found[0]["width"]) == (steps, 4)
+    text = (runs[0] / "run.toml").read_text()
+    assert text.startswith("# beside --preset tiny\n") == bool(preset)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        (
+            "[[stage]]\nname = 'a'\nquarter-turns = 'false'\n",
+            "quarter-turns of the stage a is 'false'; expected true or false",
+        ),
+        (
+            "[[stage]]\nname = 'a'\n[[stage]]\nname = 'b'\ninit-from = 'x'\n",
+            "the stage b has init-from",
+        ),
         ("", r"expected tables [[stage]], one or more"),
         ("[stage]\nname = 'a'\n", r"expected tables [[stage]]"),
         ("[[stage]]\nsteps = 2\n", "a stage has the name ''"),

@@ -81,7 +81,7 @@ class Malice:
 
 def test_a_state_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    keys = ("model", "optimizer", "best", "meter")
+    keys = ("model", "optimizer", "best", "meter", "run")
     save_state(tmp_path / "good.pt", {"step": 3, **{key: torch.ones(2) for key in keys}})
     save_state(tmp_path / "other.pt", {"step": 3})
     assert load_state(tmp_path / "good.pt")["step"] == 3

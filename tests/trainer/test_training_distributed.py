@@ -9,10 +9,14 @@ import pytest
 import torch
 
 from dunhuang_trainer.checkpoint import load_state, load_weights
+from dunhuang_trainer.config import ModelConfig
+from dunhuang_trainer.data import open_split
 from dunhuang_trainer.training.distributed import Ranks, ranks_here
-from dunhuang_trainer.training.folder import BEST, STATE
+from dunhuang_trainer.training.folder import BEST, LAST, STATE
 from dunhuang_trainer.training.log import read_log
+from dunhuang_trainer.training.validation import hole_mse
 
+CPU = torch.device("cpu")
 FIT = ("--width", "4", "--levels", "3", "--batch", "8", "--steps", "6", "--log-every", "1",
        "--validate-every", "3", "--samples", "2", "--device", "cpu", "--masks", "per-epoch",
        "--flip", "0.5", "--ema", "0.9", "--clip", "1", "--accumulate", "2")  # fmt: skip
@@ -56,6 +60,32 @@ def test_two_processes_stop_together_and_one_goes_on(dataset: Path, tmp_path: Pa
     done = fit(1, "--resume", "-o", out)
     assert done.returncode == 0, done.stderr
     assert [row["step"] for row in read_log(out)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_statistics_of_its_own_in_each_process_do_not_change_a_resumed_run(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """The first process's are kept, so they are what is validated."""
+    whole, out = tmp_path / "whole", tmp_path / "broken"
+    options = ("--dataset", dataset, *FIT, "--steps", 4, "--validate-every", 2, "--ema", 0)
+    assert fit(2, *options, "-o", whole).returncode == 0
+    assert fit(2, *options, "-o", out, "--time-limit", "0s").returncode == 0
+    assert fit(2, "--resume", "-o", out).returncode == 0
+    one, two = (read_log(out) for out in (whole, out))
+    for name in ("loss", "val_hole_mse"):
+        assert str([row[name] for row in one]) == str([row[name] for row in two])
+    last = [load_weights(out / LAST) for out in (whole, out)]
+    assert last[0][1] == last[1][1]
+    score = hole_mse(last[0][0], open_split(dataset, "val", ModelConfig(4, 3)), 2, CPU)
+    assert score == pytest.approx(one[-1]["val_hole_mse"], rel=1e-6)
+
+
+def test_the_others_say_so_when_one_has_ended(dataset: Path, tmp_path: Path) -> None:
+    assert fit(1, "--dataset", dataset, *FIT, "-o", tmp_path / "run").returncode == 0
+    done = fit(2, "--dataset", dataset, *FIT, "-o", tmp_path / "run")
+    assert "Error: " in done.stderr
+    assert "already holds a run" in done.stderr
+    assert "unexpected" not in done.stderr
 
 
 def test_what_does_not_come_out_even_is_a_sentence(dataset: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The log of a run: whole rows at any kill, and the same rows however often it was interrupted."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -289,6 +290,31 @@ def test_a_picture_is_what_was_given(tmp_path: Path) -> None:
     if there:
         (image,) = Events(tmp_path).found.Images("samples")
         assert (image.step, image.width, image.height) == (500, 33, 20)
+
+
+class Full:
+    """A TensorBoard whose disk is full."""
+
+    def add_scalar(self, *_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    add_image = flush = close = add_scalar
+
+
+def test_a_tensorboard_that_cannot_write_does_not_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_log, "_summary_writer", lambda *_arguments: Full())
+    with RunLog(tmp_path / "row", COLUMNS, resumed_step=None) as log:
+        before = log.tensorboard
+        log.append(row(1))
+        assert (before, log.tensorboard) == (True, False)
+        log.append(row(2))
+    assert [one["step"] for one in read_log(tmp_path / "row")] == [1, 2]
+    with RunLog(tmp_path / "picture", COLUMNS, resumed_step=None) as log:
+        assert log.picture(1, draw_picture(8, 12, "a")).is_file()
+        assert not log.tensorboard
+    RunLog(tmp_path / "close", COLUMNS, resumed_step=None).close()
 
 
 @pytest.mark.parametrize("error", [ImportError("no tensorboard"), TypeError("old protobuf")])

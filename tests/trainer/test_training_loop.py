@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +15,20 @@ import pytest
 import torch
 
 from dunhuang_data.atomic import locked
-from dunhuang_data.errors import CheckpointError, DatasetError, OutputExistsError, UsageProblem
-from dunhuang_trainer.checkpoint import load_state, load_weights
+from dunhuang_data.errors import (
+    CheckpointError,
+    DatasetError,
+    OutputExistsError,
+    ResumeMismatchError,
+    UsageProblem,
+)
+from dunhuang_trainer.checkpoint import load_state, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import open_split
 from dunhuang_trainer.losses import LossParts, make_loss
 from dunhuang_trainer.training import learner, loop
 from dunhuang_trainer.training.execution import Execution
-from dunhuang_trainer.training.folder import BEST, LAST, STATE, start_run
+from dunhuang_trainer.training.folder import BEST, LAST, STATE, read_run, start_run
 from dunhuang_trainer.training.log import read_log
 from dunhuang_trainer.training.loop import Outcome, Watcher, train
 from dunhuang_trainer.training.stopping import StopRequest
@@ -229,6 +236,27 @@ def test_what_is_drawn_per_epoch_matters_and_who_reads_does_not(
     assert rows(tmp_path / "none") == rows(tmp_path / "plain")
 
 
+def test_checkpoints_are_as_far_apart_as_asked(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, steps = [0.0], []
+
+    def saved(path: Path, state: dict[str, Any]) -> None:
+        steps.append(state["step"])
+        save_state(path, state)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(loop, "save_state", saved)
+
+    class Slow(Watcher):
+        def step(self, step: int) -> None:
+            now[0] += 10.0
+
+    start_run(dataset, tmp_path / "run", SMALL, config(9, validate_every=9))
+    go_on(tmp_path / "run", Slow(), replace(HERE, save_every_s=25.0))
+    assert steps == [3, 6, 9]
+
+
 def test_a_finished_run_resumes_to_nothing(dataset: Path, tmp_path: Path) -> None:
     run(dataset, tmp_path / "run", config(2))
     before = (tmp_path / "run" / STATE).read_bytes()
@@ -298,7 +326,7 @@ def test_without_validation_split_there_is_no_best(
     run(shards, tmp_path / "run", config(2, samples=2))
     assert not (tmp_path / "run" / BEST).exists()
     assert not (tmp_path / "run" / "samples").exists()
-    assert load_weights(tmp_path / "run" / LAST)[1].scores.keys() <= {"val_hole_mse"}
+    assert load_weights(tmp_path / "run" / LAST)[1].scores == {}  # no NaN: JSON has none
     with pytest.raises(DatasetError, match="val has no rows; 0 was asked for"):
         open_split(shards, "val", SMALL).read([0])
 
@@ -411,11 +439,75 @@ def test_two_processes_cannot_train_one_run(dataset: Path, tmp_path: Path) -> No
         go_on(tmp_path / "run")
 
 
-def test_a_state_of_another_kind_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "name", "value"), [("train", "learning_rate", 0.5), ("model", "base", "push-pull")]
+)
+def test_settings_that_were_changed_in_run_json_are_a_sentence(
+    dataset: Path, tmp_path: Path, part: str, name: str, value: object
+) -> None:
     out = tmp_path / "run"
     start_run(dataset, out, SMALL, config(2))
     document = json.loads((out / "run.json").read_text())
-    document["train"]["ema"] = 0.9
+    document[part][name] = value
     (out / "run.json").write_text(json.dumps(document))
-    with pytest.raises(CheckpointError, match=r"does not fit this run: .*Start the run anew"):
+    with pytest.raises(ResumeMismatchError, match=rf"they differ in {part}\.{name} \(.* {value} "):
         go_on(out)
+
+
+def test_the_state_of_a_run_on_another_dataset_is_a_sentence(
+    dataset: Path, pictures: Path, bank_root: Path, tmp_path: Path
+) -> None:
+    other = dataset_of(pictures, bank_root, tmp_path, per_picture=2, split=(0.6, 0.2, 0.2))
+    for name, shards in (("one", dataset), ("two", other)):
+        start_run(shards, tmp_path / name, SMALL, config(2))
+    shutil.copy(tmp_path / "two" / STATE, tmp_path / "one" / STATE)
+    with pytest.raises(ResumeMismatchError, match="they differ in dataset_sha256"):
+        go_on(tmp_path / "one")
+
+
+def test_a_state_that_lacks_a_part_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    start_run(dataset, out, SMALL, config(2))
+    state = load_state(out / STATE)
+    del state["model"]["encoder.0.conv.conv.weight"]
+    save_state(out / STATE, state)
+    with pytest.raises(CheckpointError, match=r"(?s)does not fit this run: .*Start the run anew"):
+        go_on(out)
+
+
+def test_a_run_under_way_is_not_replaced(dataset: Path, tmp_path: Path) -> None:
+    """The process that trains would write into the new one."""
+    out = tmp_path / "run"
+    start_run(dataset, out, SMALL, config(2))
+    with (
+        locked(out, "training in"),
+        pytest.raises(OutputExistsError, match="Another process is training in"),
+    ):
+        start_run(dataset, out, SMALL, config(3), overwrite=True)
+    assert read_run(out).train.steps == 2
+    start_run(dataset, out, SMALL, config(3), overwrite=True)
+    assert read_run(out).train.steps == 3
+
+
+def test_what_a_killed_process_left_half_written_is_swept(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    left = [out / ".last.state.pt.partial-01ab.pt", out / "samples" / ".step-000001.png.partial-02"]
+    start_run(dataset, out, SMALL, config(1))
+    left[1].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"half")
+    start_run(dataset, out, SMALL, config(1), overwrite=True)  # it is no foreign file
+    left[1].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"half")
+    go_on(out)
+    assert not any(path.exists() for path in left)
+
+
+def test_one_that_is_asked_to_stop_at_its_last_step_is_finished(
+    dataset: Path, tmp_path: Path
+) -> None:
+    stop = StopRequest()
+    start_run(dataset, tmp_path / "run", SMALL, config(2))
+    outcome = train(tmp_path / "run", HERE, stop, StopsAfter(2, stop))
+    assert (outcome.step, outcome.stopped) == (2, None)

@@ -42,6 +42,15 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_under_torchrun_a_second_one_may_be_the_first_passed_on() -> None:
+    stop = StopRequest(passed_on=True)
+    with stop.on_signals():
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert stop.interrupted
+    assert stop.why == "SIGINT was received"
+
+
 def test_the_first_reason_is_kept() -> None:
     stop = StopRequest()
     stop.ask("one")

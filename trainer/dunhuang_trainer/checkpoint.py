@@ -24,7 +24,7 @@ from dunhuang_trainer.model import PartialConvUNet
 
 FORMAT = {"name": "dunhuang-checkpoint", "version": 2}
 HEADER = "dunhuang"
-STATE_KEYS = {"model", "optimizer", "step", "best", "meter"}
+STATE_KEYS = {"model", "optimizer", "step", "best", "meter", "run"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 GIVEN_ON_RESUME = {
-    "out", "dataset", "features", "device", "resume", "dry_run", "json", "workers",
-    "data_on_device", "save_every", "time_limit",
+    "out", "dataset", "features", "device", "resume", "json", "workers", "data_on_device",
+    "save_every", "time_limit",
 }  # fmt: skip
 
 
@@ -71,11 +71,14 @@ def fit(ctx: click.Context, /, out: Path, **options: Any) -> None:
     from dunhuang_trainer.training.distributed import joined
     from dunhuang_trainer.training.stopping import StopRequest
 
-    execution, stop = runs.execution_of(ctx), StopRequest(options["time_limit"])
+    execution = runs.execution_of(ctx)
+    stop = StopRequest(options["time_limit"], passed_on=execution.ranks.several)
     if not execution.ranks.first:
         console.only_errors(f"process {execution.ranks.rank}")
     staged = options["stages"] is not None or (options["resume"] and stages.begun(out))
     again = _resume_line(ctx, out)
+    if options["resume"]:
+        _refuse_settings(ctx)
     with stop.on_signals(), joined(execution.ranks, execution.device):
         if staged:
             document = stages.run_all(ctx, out, execution, stop, again)
@@ -84,7 +87,7 @@ def fit(ctx: click.Context, /, out: Path, **options: Any) -> None:
     console.result(document, options["json"], document.get("checkpoint", ""))
     if document.get("stopped"):
         line = f"Stopped after step {document['step']}: {document['stopped']}. Go on with:"
-        if stop.interrupted:
+        if stop.interrupted and execution.ranks.first:
             raise console.Interrupted(f"{line}\n  {again}")
         console.say(f"{line}\n  {again}")
 
@@ -95,7 +98,6 @@ def one_run(
     """Start or resume one run; return what came of it."""
     options = ctx.params
     if options["resume"]:
-        _refuse_settings(ctx)
         execution = replace(execution, dataset=options["dataset"], features=options["features"])
     else:
         model, config = runs.settings(ctx, execution)
@@ -107,6 +109,10 @@ def one_run(
 
 def _refuse_settings(ctx: click.Context) -> None:
     """Refuse options that would change a run that is resumed."""
+    if ctx.params["dry_run"]:
+        raise click.UsageError(
+            "--dry-run is for a run that has not begun; leave it or --resume out.", ctx
+        )
     for parameter in ctx.command.params:
         name = str(parameter.name)
         preset = name == "preset" and ctx.meta.get(PRESET) is not None

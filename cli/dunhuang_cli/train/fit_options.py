@@ -68,10 +68,10 @@ class DurationType(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the seconds."""
-        if isinstance(value, float):
+        if isinstance(value, float) and 0 <= value < float("inf"):
             return value
         text = re.sub(r"^(\d+)(\.0+)?$", r"\1s", str(value).replace(" ", ""))
-        found = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+        found = re.fullmatch(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", text)
         if not text or found is None:
             self.fail(f"{value!r} is no time; write 3h55m, 90m or 30s", param, ctx)
         days, hours, minutes, seconds = (int(one or 0) for one in found.groups())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FROM_PRESET, PRESET, write_run_toml
+from dunhuang_cli.options import FROM_PRESET, PRESET, resolved_toml
 from dunhuang_cli.train.fit_options import FINETUNE_PRESETS
 from dunhuang_trainer.config import (
     FINETUNE_LEARNING_RATE,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dunhuang_trainer.training.stopping import StopRequest
 
 Document = dict[str, Any]
+NETWORK_OF_WEIGHTS = ("width", "levels", "convolution", "base")  # either decoder takes them
 
 
 def settings(
@@ -35,10 +36,13 @@ def settings(
     """
     from dunhuang_trainer.training.folder import check_start
 
-    options = {**ctx.params, **_of_finetuning(ctx, like is not None)}
+    ctx.params.update(_of_finetuning(ctx, like is not None))
+    if given(ctx, "epochs") and not given(ctx, "steps"):
+        ctx.params["steps"] = None  # what is typed counts more than what a file says
+    options = ctx.params
     if options["dataset"] is None:
         raise click.UsageError("Missing option '--dataset', the folder to train on.", ctx)
-    if options["steps"] is not None and given(ctx, "epochs"):
+    if given(ctx, "steps") and given(ctx, "epochs"):
         raise click.UsageError("--steps and --epochs both say how long; give one.", ctx)
     model = _model_config(ctx, options, like)
     count = _training_samples(options["dataset"], model, options["select_on"])
@@ -122,8 +126,8 @@ def start(
         init_from=options["init_from"],
         features=options["features"],
         overwrite=options["overwrite"],
+        documents={"run.toml": resolved_toml(ctx, _of_the_weights(ctx))},
     )
-    write_run_toml(ctx, out)
     execution.ranks.wait()
 
 
@@ -132,11 +136,26 @@ def given(ctx: click.Context, name: str) -> bool:
     return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
+def asked_for(ctx: click.Context, name: str) -> bool:
+    """Whether somebody said so: typed, in the environment or a file, but no default or preset."""
+    source, kinds = ctx.get_parameter_source(name), click.core.ParameterSource
+    if source is kinds.DEFAULT_MAP:
+        return name not in ctx.meta.get(FROM_PRESET, ())
+    return source not in (kinds.DEFAULT, None)
+
+
+def _of_the_weights(ctx: click.Context) -> list[str]:
+    """Return the options that run.toml leaves out: what the weights to start from say."""
+    if ctx.params["init_from"] is None:
+        return []
+    return [name for name in NETWORK_OF_WEIGHTS if not asked_for(ctx, name)]
+
+
 def _model_config(
     ctx: click.Context, options: dict[str, Any], like: ModelConfig | None
 ) -> ModelConfig:
     """Return the network's shape: of the weights to start from, unless the options contradict."""
-    names = ("width", "levels", "convolution", "base", "decoder")
+    names = (*NETWORK_OF_WEIGHTS, "decoder")
     asked = ModelConfig(**{name: options[name] for name in names})
     if like is None and options["init_from"] is None:
         return asked
@@ -144,11 +163,8 @@ def _model_config(
     from dunhuang_trainer.checkpoint import load_weights
 
     found = load_weights(options["init_from"])[1].model if like is None else like
-    settled = ctx.meta.get(FROM_PRESET, set())
-    for name in names[:-1]:  # either decoder takes the same weights
-        source = ctx.get_parameter_source(name)
-        explicit = source not in (click.core.ParameterSource.DEFAULT, None) and name not in settled
-        if explicit and getattr(found, name) != getattr(asked, name):
+    for name in NETWORK_OF_WEIGHTS:
+        if asked_for(ctx, name) and getattr(found, name) != getattr(asked, name):
             raise CheckpointError(
                 f"{options['init_from'] or 'The stage before'} has {name} {getattr(found, name)}, "
                 f"asked for is --{name} {getattr(asked, name)}. Leave --{name} out to take the "
@@ -193,12 +209,16 @@ def train(
     ctx: click.Context, out: Path, execution: "Execution", stop: "StopRequest", again: str
 ) -> Document:
     """Train from where the run stands, and return what came of it."""
+    from dunhuang_data.errors import OutputError
     from dunhuang_trainer.checkpoint import load_state
     from dunhuang_trainer.training import loop
     from dunhuang_trainer.training.folder import STATE, read_run
 
     config = read_run(out).train
     done = int(load_state(out / STATE)["step"])
+    if done >= config.steps:  # not even its dataset is needed any more
+        console.say(f"The run in {out} is finished: all its {config.steps} steps are done.")
+        return _report(out, loop.Outcome(done, {}, None), execution.ranks.first)
     console.say(
         f"Training on {execution.device}: steps {done + 1} to {config.steps} of "
         f"{config.batch_size} samples, learning rate {config.learning_rate:g}."
@@ -219,7 +239,13 @@ def train(
             def note(self, text: str) -> None:
                 console.say(text)
 
-        outcome = loop.train(out, execution, stop, Shown())
+        try:
+            outcome = loop.train(out, execution, stop, Shown())
+        except OutputError as error:
+            raise OutputError(
+                f"{error} The run is whole as its last checkpoint left it (do not overwrite it). "
+                f"When there is room, go on with:\n  {again}"
+            ) from error
     return _report(out, outcome, execution.ranks.first)
 
 
@@ -237,10 +263,12 @@ def _report(out: Path, outcome: "Outcome", writes: bool) -> Document:
     from dunhuang_data.figures import save_figure
     from dunhuang_trainer.figures import loss_curve
     from dunhuang_trainer.training.folder import BEST, LAST
-    from dunhuang_trainer.training.log import read_log
+    from dunhuang_trainer.training.log import JSON_LINES, read_log
 
-    if outcome.row and writes:
-        save_figure(loss_curve(read_log(out)), out / "curve.png")
+    curve = out / "curve.png"
+    drawn = curve.exists() or not (out / JSON_LINES).is_file()
+    if writes and (outcome.row or not drawn):
+        save_figure(loss_curve(read_log(out)), curve)
     checkpoint = out / BEST if (out / BEST).is_file() else out / LAST
     return {
         **outcome.row,

@@ -6,13 +6,14 @@ typed; so two stages give what two runs give.
 
 import re
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dunhuang_cli import console
-from dunhuang_cli.options import FROM_PRESET, PRESET, option_key, write_run_toml
+from dunhuang_cli.options import PRESET, option_key, resolved_toml
 from dunhuang_cli.train import runs
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dunhuang_trainer.training.stopping import StopRequest
 
 MARKER = "stages.json"
-CONTENTS = (MARKER, "run.toml", "[0-9]*-*")
+CONTENTS = (MARKER, "run.toml", "[0-9]*-*", ".*.partial-*", ".*.old-*")
 FORMAT = {"name": "dunhuang-stages", "version": 1}
 OF_THE_WHOLE = {
     "out", "stages", "resume", "overwrite", "dry_run", "json", "device", "workers", "time_limit",
@@ -42,7 +43,10 @@ def run_all(
 
     Each begins from the best weights of the one before, or from its last where none were chosen.
     """
+    from dunhuang_trainer.training.folder import alone_in
+
     if ctx.params["resume"]:
+        _refuse_paths(ctx, out)
         stages = _read_marker(out)
     else:
         stages = _read_file(ctx, ctx.params["stages"])
@@ -52,15 +56,44 @@ def run_all(
         if execution.ranks.first:
             _write_marker(ctx, out, stages)
         execution.ranks.wait()
+    with alone_in(out, MARKER) if execution.ranks.first else nullcontext():
+        return _run_each(ctx, out, stages, execution, stop, again)
+
+
+def _run_each(
+    ctx: click.Context,
+    out: Path,
+    stages: list[Table],
+    execution: "Execution",
+    stop: "StopRequest",
+    again: str,
+) -> Table:
+    """Run what is left of the stages; return what came of the last that was under way."""
     document: Table = {}
     for number, stage in enumerate(stages, start=1):
         console.say(f"Stage {number} of {len(stages)}: {stage['name']}")
         folder = out / f"{number}-{stage['name']}"
         before = document.get("checkpoint")
         document = _run_one(ctx, stage, folder, before, execution, stop, again)
+        asked = execution.ranks.any(stop.why is not None, execution.device)
+        trained = "loss" in document  # or it was finished before this call
+        if asked and trained and number < len(stages):  # also one that has just ended
+            document["stopped"] = document["stopped"] or stop.why or "another process was asked to"
         if document["stopped"]:
             break
     return document
+
+
+def _refuse_paths(ctx: click.Context, out: Path) -> None:
+    """Refuse to say of several runs where the data of one are."""
+    for name in ("dataset", "features"):
+        if runs.given(ctx, name):
+            raise click.UsageError(
+                f"--{name} cannot be given for several stages at a time. Go on with the stage "
+                f"alone, then with the others: dunhuang-train fit --resume -o {out}/STAGE "
+                f"--{name} …",
+                ctx,
+            )
 
 
 def _run_one(
@@ -119,22 +152,36 @@ def _read_file(ctx: click.Context, path: Path) -> list[Table]:
                 )
     except (AttributeError, OSError, UnicodeDecodeError, ValueError) as error:
         raise click.BadParameter(f"{path} cannot be read as stages: {error}", ctx) from error
+    late = [name for name, table in zip(names[1:], tables[1:], strict=True) if "init-from" in table]
+    if late:
+        raise click.BadParameter(
+            f"{path}: the stage {late[0]} has init-from, and begins from the weights of the stage "
+            "before. Only the first can begin from others",
+            ctx,
+        )
     shared = _shared(ctx)
     return [
-        {"name": name, "arguments": _arguments(ctx, path, name, {**shared, **table})}
+        {"name": name, "arguments": _arguments(ctx, path, name, _with(shared, table))}
         for name, table in zip(names, tables, strict=True)
     ]
 
 
+def _with(shared: Table, table: Table) -> Table:
+    """Return a stage's options: those of the call, but where its own table says otherwise."""
+    lengths = {"steps", "epochs"}  # one stands for the other
+    over = set(table) | (lengths if lengths & set(table) else set())
+    return {**{key: value for key, value in shared.items() if key not in over}, **table}
+
+
 def _shared(ctx: click.Context) -> Table:
     """Return the options of this call that hold for every stage, by their long names."""
-    default = click.core.ParameterSource.DEFAULT
-    settled = ctx.meta.get(FROM_PRESET, set())
     shared = {
         option_key(one): ctx.params[str(one.name)]
         for one in _options(ctx)
-        if ctx.get_parameter_source(str(one.name)) is not default and one.name not in settled
+        if runs.asked_for(ctx, str(one.name))
     }
+    if runs.given(ctx, "epochs") and not runs.given(ctx, "steps"):
+        shared.pop("steps", None)  # a file's
     preset = ctx.meta.get(PRESET)
     return shared if preset is None else {"preset": preset, **shared}
 
@@ -161,18 +208,31 @@ def _arguments(ctx: click.Context, path: Path, name: str, values: Table) -> list
                 ctx,
             )
         if option is not None and option.is_flag:
+            if not isinstance(value, bool):
+                raise click.BadParameter(
+                    f"{path}: {key} of the stage {name} is {value!r}; expected true or false", ctx
+                )
             if value or option.secondary_opts:
                 arguments.append((option.opts if value else option.secondary_opts)[0])
         else:
-            arguments += [f"--{key}", str(value)]
+            # a later stage may be begun from another folder
+            whole = option is not None and isinstance(option.type, click.Path)
+            arguments += [f"--{key}", str(Path(value).resolve() if whole else value)]
     return arguments
 
 
 def _write_marker(ctx: click.Context, out: Path, stages: list[Table]) -> None:
-    from dunhuang_data.atomic import new_folder, write_json
+    from dunhuang_data.atomic import new_folder, write_json, write_text
+    from dunhuang_trainer.training.folder import alone_in
 
-    with new_folder(out, CONTENTS, ctx.params["overwrite"], [ctx.params["stages"]]) as folder:
-        write_run_toml(ctx, folder)
+    # what nobody asked for is settled by each stage, and so is what a preset says
+    others = [option_key(one) for one in _options(ctx) if not runs.asked_for(ctx, str(one.name))]
+    toml = resolved_toml(ctx, others)
+    if PRESET in ctx.meta:
+        toml = f"# beside --preset {ctx.meta[PRESET]}\n{toml}"
+    overwrite, file = ctx.params["overwrite"], ctx.params["stages"]
+    with alone_in(out, MARKER), new_folder(out, CONTENTS, overwrite, [file]) as folder:
+        write_text(folder / "run.toml", toml)
         write_json(folder / MARKER, {"format": FORMAT, "stages": stages})
 
 

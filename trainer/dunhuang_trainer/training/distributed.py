@@ -1,16 +1,21 @@
 """Several processes that train one network: started by torchrun, joined here."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import signature
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from dunhuang_data.errors import EnvironmentProblem
+
 PATIENCE = timedelta(minutes=30)  # how long a process waits for the others; rank 0 writes meanwhile
+LOST = r"Connection (closed|reset) by peer|Broken pipe"  # of gloo, when a process is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,12 @@ class Ranks:
         """Whether it is so in one process at least."""
         return bool(self.sum(torch.tensor([float(flag)], device=device)).item() > 0)
 
+    def as_in_the_first(self, values: Iterable[Tensor]) -> None:
+        """Give tensors in every process the numbers that they have in the first."""
+        if self.several:
+            for one in values:
+                dist.broadcast(one, 0)
+
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.several:
@@ -70,7 +81,13 @@ def ranks_here() -> Ranks:
 
 @contextmanager
 def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
-    """Join the other processes for as long as the block lasts: NCCL on GPUs, gloo on CPUs."""
+    """Join the other processes for as long as the block lasts: NCCL on GPUs, gloo on CPUs.
+
+    Raises
+    ------
+    EnvironmentProblem
+        If another process ends meanwhile, so that this one waits for it in vain.
+    """
     if not ranks.several or dist.is_initialized():
         yield
         return
@@ -79,6 +96,13 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and not re.search(LOST, str(error)):
+            raise
+        raise EnvironmentProblem(
+            "Another process has ended, and none goes on alone. What it said tells why; the run is "
+            "as its last checkpoint left it."
+        ) from error
     finally:
         dist.destroy_process_group()
 
@@ -87,9 +111,13 @@ def shared(module: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
     """Wrap a network so that every process gets the mean of all gradients."""
     if not ranks.several:
         return module
-    return nn.parallel.DistributedDataParallel(
+    wrap = nn.parallel.DistributedDataParallel
+    # statistics are synchronised, frozen, or each process's own until they are used
+    names = ("forward_sync_buffers", "broadcast_buffers")  # new and old name in torch
+    buffers = next(name for name in names if name in signature(wrap).parameters)
+    return wrap(
         module,
         device_ids=[device] if device.type == "cuda" else None,
-        broadcast_buffers=False,  # statistics are synchronised, frozen, or each process's own
         gradient_as_bucket_view=True,
+        **{buffers: False},  # type: ignore[arg-type]
     )

@@ -1,11 +1,14 @@
 """The folder of a run: its settings, its state, its weights."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from dunhuang_data.atomic import new_folder, write_json
+from dunhuang_data.atomic import locked, new_folder, write_json, write_text
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import CheckpointError, ResumeMismatchError
 from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
@@ -21,6 +24,7 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 SAMPLES, BOARD = "samples", "tensorboard"
 CONTENTS = (
     MARKER, "run.toml", "*.safetensors", STATE, "metrics.*", "curve.png", SAMPLES, BOARD,
+    ".*.partial-*",
 )  # fmt: skip
 
 
@@ -51,6 +55,16 @@ class Run:
     features: Path | None
     features_sha256: str | None
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What its steps depend on, as plain values; it lies in every state."""
+        return {
+            **{f"model.{name}": value for name, value in asdict(self.model).items()},
+            **{f"train.{name}": value for name, value in asdict(self.train).items()},
+            "dataset_sha256": self.dataset_sha256,
+            "features_sha256": self.features_sha256,
+        }
+
 
 def check_start(
     dataset: Path, model: ModelConfig, config: TrainConfig, processes: int = 1,
@@ -79,15 +93,18 @@ def start_run(
     init_from: Path | None = None,
     features: Path | None = None,
     overwrite: bool = False,
+    documents: Mapping[str, str] | None = None,
 ) -> None:
     """Check everything that a run needs and write its folder: settings, and a state at step 0.
+
+    ``documents`` are texts that are to lie in it too, by their file names.
 
     Raises
     ------
     DatasetError, CheckpointError, EnvironmentProblem, UsageProblem
         If dataset, weights or features cannot be read or do not fit.
     OutputExistsError
-        If ``out`` is in use.
+        If ``out`` is in use, also by a process that trains in it.
     """
     reader = check_start(dataset, model, config, features=features)
     learner = Learner(model, config, torch.device("cpu"), features=features)
@@ -96,19 +113,46 @@ def start_run(
         for one in (learner.model, learner.best_model):
             load_into(one, weights, init_from)
     inputs = [one for one in (dataset, init_from, features) if one is not None]
+    run = Run(
+        model,
+        config,
+        dataset.resolve(),
+        reader.manifest.content_sha256,
+        None if init_from is None else init_from.resolve(),
+        None if features is None else features.resolve(),
+        learner.loss.features_sha256,
+    )
     document = {
         "format": FORMAT,
         "model": asdict(model),
         "train": asdict(config),
-        "dataset": str(dataset.resolve()),
-        "dataset_sha256": reader.manifest.content_sha256,
-        "init_from": None if init_from is None else str(init_from.resolve()),
-        "features": None if features is None else str(features.resolve()),
-        "features_sha256": learner.loss.features_sha256,
+        "dataset": str(run.dataset),
+        "dataset_sha256": run.dataset_sha256,
+        "init_from": None if run.init_from is None else str(run.init_from),
+        "features": None if run.features is None else str(run.features),
+        "features_sha256": run.features_sha256,
     }
-    with new_folder(out, CONTENTS, overwrite, inputs) as folder:
-        save_state(folder / STATE, {**learner.state(), "step": 0, "best": None, "meter": None})
+    start = {"step": 0, "best": None, "meter": None, "run": run.identity}
+    with alone_in(out, MARKER), new_folder(out, CONTENTS, overwrite, inputs) as folder:
+        save_state(folder / STATE, {**learner.state(), **start})
+        for name, text in (documents or {}).items():
+            write_text(folder / name, text)
         write_json(folder / MARKER, document)
+
+
+def alone_in(out: Path, marker: str) -> AbstractContextManager[None]:
+    """Return a context in which nobody trains in a folder, if it holds what ``marker`` marks.
+
+    A process that trains in a folder writes by its name: into the new one, if it were replaced.
+    """
+    return locked(out, "training in") if (out / marker).is_file() else nullcontext()
+
+
+def sweep(out: Path) -> None:
+    """Delete what a killed process left half-written in a run's folder, which is held locked."""
+    for path in [*out.glob(".*.partial-*"), *(out / SAMPLES).glob(".*.partial-*")]:
+        with suppress(OSError):
+            path.unlink()
 
 
 def read_run(out: Path) -> Run:
@@ -135,6 +179,24 @@ def read_run(out: Path) -> Run:
             paths["init_from"],
             paths["features"],
             document["features_sha256"],
+        )
+
+
+def same_run(found: object, run: Run, out: Path) -> None:
+    """Check that a state is of the run that ``run.json`` describes.
+
+    Raises
+    ------
+    ResumeMismatchError
+    """
+    state: dict[str, object] = found if isinstance(found, dict) else {}
+    expected = run.identity
+    differ = [name for name, value in expected.items() if state.get(name) != value]
+    if differ:
+        raise ResumeMismatchError(
+            f"{out / STATE} is not of the run that {out / MARKER} describes: they differ in "
+            f"{', '.join(differ[:3])} ({state.get(differ[0])} there, {expected[differ[0]]} here). "
+            "Put back the one that was changed, or start a new run; --init-from takes its weights."
         )
 
 

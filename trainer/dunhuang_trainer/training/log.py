@@ -10,7 +10,8 @@ what TensorBoard shows, where it can be imported.
 import json
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import FileIO
 from math import isfinite, nan
 from pathlib import Path
@@ -106,11 +107,13 @@ class RunLog:
         for file, line in zip(self._files, (json.dumps(values) + "\n", cells), strict=True):
             _write(file, line.encode("utf-8"), self.last)
         self.last = step
-        if self._board is not None:
+
+        def show(board: "SummaryWriter") -> None:
             for name, value in values.items():
                 if name != "step" and value is not None:
-                    self._board.add_scalar(_tag(name), value, step)
-            self._board.flush()
+                    board.add_scalar(_tag(name), value, step)
+
+        self._shown(show)
 
     def picture(self, step: int, pixels: UInt8Array) -> Path:
         """Write a sample grid, (H, W, 3) uint8, as ``samples/step-000500.png``; return its path."""
@@ -118,10 +121,18 @@ class RunLog:
 
         path = self.folder / SAMPLES / f"step-{step:06}.png"
         write_picture(path, pixels)
-        if self._board is not None:
-            self._board.add_image("samples", pixels, step, dataformats="HWC")
-            self._board.flush()
+        self._shown(lambda board: board.add_image("samples", pixels, step, dataformats="HWC"))
         return path
+
+    def _shown(self, show: Callable[["SummaryWriter"], None]) -> None:
+        """Show something in TensorBoard; where it cannot write, the run goes on without it."""
+        if self._board is None:
+            return
+        try:
+            show(self._board)
+            self._board.flush()
+        except OSError:  # of its own thread; closing it would raise it again
+            self._board, self.tensorboard = None, False
 
     def sync(self) -> None:
         """Bring the rows to the disk itself; before a checkpoint, so that none outlives its rows.
@@ -137,7 +148,8 @@ class RunLog:
         for file in self._files:
             file.close()
         if self._board is not None:
-            self._board.close()
+            with suppress(OSError):
+                self._board.close()
             self._board = None
 
     def __enter__(self) -> "RunLog":
@@ -269,4 +281,7 @@ def _summary_writer(folder: Path, resumed_step: int | None) -> "SummaryWriter | 
         return None
     # what earlier files say of later steps is to be forgotten
     purge = None if resumed_step is None else resumed_step + 1
-    return SummaryWriter(str(folder / TENSORBOARD), purge_step=purge)
+    try:
+        return SummaryWriter(str(folder / TENSORBOARD), purge_step=purge)
+    except OSError:
+        return None

@@ -34,6 +34,8 @@ from dunhuang_trainer.training.folder import (
     read_run,
     same_dataset,
     same_features,
+    same_run,
+    sweep,
 )
 from dunhuang_trainer.training.learner import Learner, NotFiniteError
 from dunhuang_trainer.training.log import Row, RunLog
@@ -104,6 +106,7 @@ def train(out: Path, execution: Execution, stop: StopRequest, watcher: Watcher) 
     if not execution.ranks.first:
         return _Training(out, run, execution, Watcher()).until(stop)
     with locked(out, "training in"):
+        sweep(out)
         return _Training(out, run, execution, watcher).until(stop)
 
 
@@ -119,6 +122,7 @@ class _Training:
         self.validation = open_split(dataset, "val", run.model)
         same_dataset(self.training, run)
         state = load_state(out / STATE)
+        same_run(state["run"], run, out)
         self.learner = Learner(run.model, run.train, execution.device, self.ranks, features)
         same_features(self.learner.loss.features_sha256, run)
         self.learner.load_state(state, out / STATE)
@@ -132,11 +136,12 @@ class _Training:
     def until(self, stop: StopRequest) -> Outcome:
         """Train until the last step or a reason to stop."""
         why, saved = None, time.monotonic()
+        last = self.config.steps
         data = training_data(self.training, self.config, self.execution)
         with self.log_of_the_first() as log, data:
             data.seek(self.step)
-            batches = self.meter.timed(data.take(self.config.steps - self.step))
-            while self.step < self.config.steps and why is None:
+            batches = self.meter.timed(data.take(last - self.step))
+            while self.step < last and why is None:
                 self.one_step(next(batches))
                 validates = self.is_due(self.config.validate_every)
                 if validates or self.is_due(self.config.log_every):
@@ -146,7 +151,7 @@ class _Training:
                 if validates or why or late:
                     self.save(log)
                     saved = time.monotonic()
-        return Outcome(self.step, self.row, why)
+        return Outcome(self.step, self.row, why if self.step < last else None)
 
     def log_of_the_first(self) -> AbstractContextManager[RunLog | None]:
         """Return the log, open, in the first process; nothing in the others."""
@@ -189,6 +194,8 @@ class _Training:
     def validate(self, log: RunLog | None) -> float:
         """Score the weights on the validation split, and keep them if they are the best so far."""
         model, device = self.learner.best_model, self.execution.device
+        # on the CPU every process has statistics of its own; those of the first are kept
+        self.ranks.as_in_the_first(model.buffers())
         micro = self.config.check_batch(self.ranks.world_size)
         workers = self.execution.workers
         score = hole_mse(model, self.validation, micro, device, workers, self.ranks)
@@ -202,7 +209,6 @@ class _Training:
         rows = min(self.config.samples, len(self.validation))
         if log is not None and rows:
             batch = to_batch(self.validation.read(range(rows)), device)
-
             log.picture(self.step, sample_grid(*restored(model, batch)))
         self.learner.model.train()
         return score
@@ -211,18 +217,29 @@ class _Training:
         """Write the weights and the state from which the run can go on, if they are sound."""
         self.stop_if_not_finite()
         with self.meter.paused():
-            if not all_finite(self.learner.model.state_dict()):
+            broken = not all_finite(self.learner.model.state_dict())
+            if self.ranks.any(broken, self.execution.device):
                 found = {"a weight": float("nan")}
                 raise self.not_finite(self.step, found, self.saved_step())
             if not self.ranks.first:
                 return
             if log is not None:
                 log.sync()
-            scores = {name: value for name, value in self.row.items() if name.startswith("val_")}
-            scores = scores if self.row.get("step") == self.step else {}
+            row = self.row if self.row.get("step") == self.step else {}
+            scores = {
+                name: value
+                for name, value in row.items()
+                if name.startswith("val_") and isfinite(value)
+            }
             save_weights(self.out / LAST, self.learner.best_model, self.info(scores))
-            state = {"step": self.step, "best": self.best, "meter": self.meter.state_dict()}
-            save_state(self.out / STATE, {**self.learner.state(), **state})
+            state = {
+                **self.learner.state(),
+                "step": self.step,
+                "best": self.best,
+                "meter": self.meter.state_dict(),
+                "run": self.run.identity,
+            }
+            save_state(self.out / STATE, state)
 
     def info(self, scores: dict[str, float]) -> CheckpointInfo:
         """Return what a checkpoint of now says of itself."""

@@ -14,9 +14,13 @@ class StopRequest:
     ----------
     time_limit_s : float, optional
         Seconds from now.
+    passed_on : bool
+        Whether torchrun passes on the signals that this process gets from the terminal already:
+        then a second Ctrl-C may be the first once more, and asks like it.
     """
 
-    def __init__(self, time_limit_s: float | None = None) -> None:
+    def __init__(self, time_limit_s: float | None = None, passed_on: bool = False) -> None:
+        self._passed_on = passed_on
         self._end = None if time_limit_s is None else time.monotonic() + time_limit_s
         self._why: str | None = None
         self.interrupted = False
@@ -47,7 +51,7 @@ class StopRequest:
 
     def _received(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
-            if self.interrupted:
+            if self.interrupted and not self._passed_on:
                 raise KeyboardInterrupt
             self.interrupted = True
         self.ask(f"{signal.Signals(number).name} was received")
