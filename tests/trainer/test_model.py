@@ -84,7 +84,7 @@ def test_with_a_base_only_the_first_layer_has_another_shape() -> None:
         for config in (SMALL, replace(SMALL, base="push-pull"))
     )
     assert {name for name in plain if plain[name] != based[name]} == {"encoder.0.conv.conv.weight"}
-    assert based["encoder.0.conv.conv.weight"] == (4, 6, 7, 7)
+    assert based["encoder.0.conv.conv.weight"] == (4, 7, 7, 7)
 
 
 def test_plain_convolution_is_the_same_network_without_masks() -> None:
@@ -209,3 +209,14 @@ def test_autocast_in_bfloat16_stays_near_and_finite(base: str, decoder: str) -> 
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None
         assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_brightness_changes_no_correction_of_a_base() -> None:
+    """A corrected fill of a brighter picture is as much brighter: what is seen is without mean."""
+    torch.manual_seed(3)
+    model = PartialConvUNet(replace(SMALL, base="push-pull")).eval()
+    torch.nn.init.normal_(model.get_parameter("decoder.2.conv.conv.weight"))
+    image, valid = 0.5 * torch.rand(2, 3, 16, 24), (torch.rand(2, 1, 16, 24) < 0.6).float()
+    brighter = model(image + 0.25, valid) - 0.25
+    torch.testing.assert_close(brighter, model(image, valid), atol=1e-5, rtol=0)
+    assert not torch.allclose(brighter, push_pull_fill(image, valid), atol=1e-2)

@@ -16,6 +16,8 @@ from dunhuang_trainer.push_pull import push_pull_fill
 
 ENCODER_KERNELS = (7, 5, 5)  # then 3
 WIDEST = 8  # times the first level's channels
+CONTRAST = 4.0  # of what a network with a base sees: colours less their mean, about 1 at most
+CORRECTION = 0.1  # of its output: what a fill lacks is small
 
 
 def encoder_channels(config: ModelConfig) -> list[int]:
@@ -101,8 +103,10 @@ class PartialConvUNet(nn.Module):
     joins the encoder's input at that size, and convolves with 3 x 3; leaky ReLU 0.2. Batch norm
     everywhere but in the last layer, which alone has a bias. The output is not bounded.
 
-    With a base, the network sees the masked image and the fill, the last level's skip is the fill,
-    and the output is the fill plus what the last layer says, which is nothing at first.
+    With a base, the network sees the masked image, the fill and the mask; the last level's skip is
+    the fill; and the output is the fill plus what the last layer says, which is nothing at first.
+    It sees colours less their mean over the fill, four times as strong, and a tenth of what it says
+    is added: so one learning rate suits all layers (measured on the page about quality).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -113,8 +117,8 @@ class PartialConvUNet(nn.Module):
         channels = [3, *encoder_channels(config)]
         kernels = [*ENCODER_KERNELS, *[3] * config.levels][: config.levels]
         self.encoder = nn.ModuleList(
-            # with a base, the first level gets the masked image and the fill, each with its plane
-            EncoderLevel([3, 3] if with_fill and level == 0 else [c_in], c_out, kernel)
+            # with a base, the first level gets the masked image, and the fill with the mask
+            EncoderLevel([3, 4] if with_fill and level == 0 else [c_in], c_out, kernel)
             for level, ((c_in, c_out), kernel) in enumerate(
                 zip(pairwise(channels), kernels, strict=True)
             )
@@ -201,15 +205,17 @@ class PartialConvUNet(nn.Module):
         self._check(image, valid)
         some = (valid.amax(dim=(2, 3), keepdim=True) > 0).to(valid.dtype).expand_as(valid)
         masks = self._masks(valid, some) if self.config.convolution == "partial" else None
-        pictures = [torch.where(valid > 0, image, 0.0)]  # (B, 3, H, W)
-        if self.config.base == "push-pull":
-            pictures.append(push_pull_fill(image, valid))
-        x = torch.cat(pictures, dim=1) if len(pictures) > 1 else pictures[0]
-        skips = [pictures[-1]]
+        x = torch.where(valid > 0, image, 0.0)  # (B, 3, H, W)
+        fill = push_pull_fill(image, valid) if self.config.base == "push-pull" else None
+        skips = [x]
+        if fill is not None:
+            # less the mean, so that brightness changes no correction
+            seen = CONTRAST * (fill - fill.mean(dim=(2, 3), keepdim=True))
+            x, skips = torch.cat([seen * valid, seen, valid.to(seen.dtype)], dim=1), [seen]
         # Where each picture's masks are all ones or all zeros, nothing need be masked: the ratios
         # of the next layer are zero too. So it is behind a single pixel, and behind a fill.
         single = image.shape[-2:] == (self.config.multiple, self.config.multiple)
-        filled = len(pictures) > 1
+        filled = fill is not None
         for number, level in enumerate(self.encoder, start=1):
             mask = masks.encoder[number - 1] if masks else None
             x = level(x, mask, not (filled or (single and number == self.config.levels)))
@@ -218,8 +224,8 @@ class PartialConvUNet(nn.Module):
         for number, level in enumerate(self.decoder):
             mask = masks.decoder[number] if masks else None
             x = level(x, skips.pop(), mask, not (filled or single), self.config.decoder)
-        if filled:
-            return pictures[-1] + x, some
+        if fill is not None:
+            return fill + CORRECTION * x, some
         return x, masks.decoder[-1].valid if masks else some
 
     def _masks(self, valid: Tensor, some: Tensor) -> MaskPyramid:
