@@ -295,7 +295,7 @@ def test_a_picture_is_what_was_given(tmp_path: Path) -> None:
 class Full:
     """A TensorBoard whose disk is full."""
 
-    def add_scalar(self, *_arguments: object) -> None:
+    def add_scalar(self, *_arguments: object, **_named: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     add_image = flush = close = add_scalar

@@ -24,7 +24,7 @@ from dunhuang_data.errors import (
 )
 from dunhuang_trainer.checkpoint import load_state, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
-from dunhuang_trainer.data import open_split
+from dunhuang_trainer.data import open_split, to_batch
 from dunhuang_trainer.losses import LossParts, make_loss
 from dunhuang_trainer.training import learner, loop
 from dunhuang_trainer.training.execution import Execution
@@ -271,6 +271,14 @@ def test_the_best_weights_are_the_average_if_there_is_one(dataset: Path, tmp_pat
     name = "encoder.0.conv.conv.weight"
     assert torch.equal(weights[name], state["average"][name])
     assert not torch.equal(weights[name], state["model"][name])
+    best, info = load_weights(tmp_path / "run" / BEST)  # and it is what was validated
+    score = hole_mse(best, open_split(dataset, "val", SMALL), 4, CPU)
+    assert score == pytest.approx(info.scores["val_hole_mse"], rel=1e-6)
+    final = read_log(tmp_path / "run")[-1]["val_hole_mse"]
+    last = hole_mse(
+        load_weights(tmp_path / "run" / LAST)[0], open_split(dataset, "val", SMALL), 4, CPU
+    )
+    assert last == pytest.approx(final, rel=1e-6)
 
 
 def test_fine_tuning_starts_from_the_weights(dataset: Path, tmp_path: Path) -> None:
@@ -317,6 +325,45 @@ def dataset_of(
     plan = make_plan([pictures], recipe)
     build_dataset(plan, open_bank(bank_root), tmp_path / "shards", BuildRecipe("hdf5"))
     return tmp_path / "shards"
+
+
+def test_the_weights_of_vgg_may_move_but_not_change(
+    dataset: Path, tmp_path: Path, vgg_file: Path
+) -> None:
+    out, here, there = tmp_path / "run", tmp_path / "vgg.pth", tmp_path / "moved.pth"
+    shutil.copy(vgg_file, here)
+    start_run(dataset, out, SMALL, config(1, loss="poster"), features=here)
+    here.rename(there)
+    changed = torch.load(there, weights_only=True)
+    next(iter(changed.values()))[0] += 1
+    torch.save(changed, tmp_path / "changed.pth")
+    with pytest.raises(ResumeMismatchError, match=r"not those this run began with"):
+        go_on(out, execution=replace(HERE, features=tmp_path / "changed.pth"))
+    go_on(out, execution=replace(HERE, features=there))
+    assert load_state(out / STATE)["step"] == 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "fp16"])
+def test_gradients_are_cut_to_the_norm_that_is_asked_for(dataset: Path, precision: str) -> None:
+    batch = to_batch(open_split(dataset, "train", SMALL).read(range(4)), CPU)
+    settings = config(1, clip=1e-3, precision=precision)
+    one = learner.Learner(SMALL, settings, CPU)
+    one.update(batch, 1)
+    found = [p.grad for p in one.model.parameters() if p.grad is not None]
+    assert float(torch.stack([g.norm() for g in found]).norm()) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_micro_batches_have_the_gradient_of_the_whole(dataset: Path) -> None:
+    batch = to_batch(open_split(dataset, "train", SMALL).read(range(4)), CPU)
+    found = []
+    for parts in (1, 2):
+        settings = config(1, accumulate=parts, frozen_norm="all")
+        one = learner.Learner(SMALL, settings, CPU)
+        loss, _ = one.update(batch, 1)
+        grads = [p.grad.flatten() for p in one.model.parameters() if p.grad is not None]
+        found.append((float(loss), torch.cat(grads)))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)
+    assert torch.allclose(found[1][1], found[0][1], rtol=1e-4, atol=1e-7)
 
 
 def test_without_validation_split_there_is_no_best(
@@ -390,6 +437,17 @@ def test_nothing_is_saved_behind_a_loss_that_nobody_looked_at(
     with pytest.raises(CheckpointError, match=r"stopped at step 5: .*hole inf.*of step 3 is kept"):
         go_on(out)
     assert load_state(out / STATE)["step"] == load_weights(out / LAST)[1].step == 3
+
+
+def test_a_row_looks_at_the_losses_too(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    monkeypatch.setattr(learner, "make_loss", broken_at(3, "hole"))
+    start_run(dataset, out, SMALL, config(9, validate_every=9, log_every=2))
+    with pytest.raises(CheckpointError, match=r"stopped at step 3: .*hole inf.*of step 0 is kept"):
+        go_on(out)
+    assert [row["step"] for row in read_log(out)] == [2]  # and none of step 4 without its numbers
 
 
 def test_weights_that_are_not_finite_are_never_saved(
