@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dunhuang_trainer.config import ModelConfig
-from dunhuang_trainer.model import PartialConvUNet, encoder_channels
+from dunhuang_trainer.model import CONTRAST, PartialConvUNet, encoder_channels
 from dunhuang_trainer.partial_conv import PartialConv2d
 from dunhuang_trainer.push_pull import push_pull_fill
 
@@ -131,8 +131,8 @@ def test_its_correction_is_zero_where_nothing_is_known(side: tuple[int, int]) ->
     assert (reached[1] == 0).all()
 
 
-def test_a_based_network_sees_the_masked_image_and_the_fill() -> None:
-    """The first layer gets both, each with its plane; the last level's skip is the fill."""
+def test_a_based_network_sees_the_masked_image_the_fill_and_the_mask() -> None:
+    """The first layer gets them, with two planes; the last level's skip is the fill."""
     torch.manual_seed(0)
     model = PartialConvUNet(replace(SMALL, base="push-pull")).eval()
     image, valid = torch.rand(2, 3, 16, 24), (torch.rand(2, 1, 16, 24) < 0.6).float()
@@ -142,11 +142,12 @@ def test_a_based_network_sees_the_masked_image_and_the_fill() -> None:
     last.register_forward_pre_hook(lambda module, arguments: given.append(arguments[1]))
     model(image, valid)
     filled = push_pull_fill(image, valid)
+    seen = CONTRAST * (filled - filled.mean(dim=(2, 3), keepdim=True))
     layer = cast(PartialConv2d, model.get_submodule("encoder.0.conv"))
     planes = torch.cat([valid, torch.ones_like(valid)], dim=1)
-    expected, _ = layer(torch.cat([image, filled], dim=1), planes)
+    expected, _ = layer(torch.cat([seen, seen, valid], dim=1), planes)
     torch.testing.assert_close(given[0], expected)
-    assert torch.equal(given[1], filled)
+    assert torch.equal(given[1], seen)
 
 
 def test_reached_is_where_known_pixels_are_in_sight() -> None:
