@@ -1,4 +1,4 @@
-"""The datasets of `benchmarks.quality`, made by our own commands from pictures beside the checkout."""
+"""The datasets of `benchmarks.quality`, made by our own commands from real pictures."""
 
 import os
 from dataclasses import dataclass

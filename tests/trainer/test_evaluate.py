@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from dunhuang_data.errors import DatasetError
+from dunhuang_data.errors import DatasetError, EnvironmentProblem
 from dunhuang_data.types import Samples
-from dunhuang_trainer.baselines import BASELINES
+from dunhuang_trainer.baselines import ALL_BASELINES, BASELINES, biharmonic_fill
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.data import open_split
 from dunhuang_trainer.evaluate import (
@@ -36,7 +36,7 @@ def model() -> PartialConvUNet:
 def test_every_method_is_scored_on_every_sample(dataset: Path, model: PartialConvUNet) -> None:
     reader = open_split(dataset, "test", CONFIG)
     scores = evaluate_split(model, reader, CPU, batch_size=4)
-    assert len(scores) == 6 * 3
+    assert len(scores) == 6 * (1 + len(BASELINES))
     assert [one.row for one in scores if one.method == "Telea"] == list(range(6))
     samples = reader.read(range(6))
     restored = predict(model, samples, CPU)
@@ -131,17 +131,41 @@ def test_the_sheet_takes_every_nth_sample(dataset: Path) -> None:
     assert sheet.draw().shape[0] > 3 * 32
 
 
-@pytest.mark.parametrize("name", sorted(BASELINES))
+@pytest.mark.parametrize("name", sorted(ALL_BASELINES))
 def test_a_fill_leaves_known_pixels_and_needs_no_target(name: str) -> None:
+    if name == "biharmonic":
+        pytest.importorskip("skimage")
     rng = np.random.default_rng(2)
     picture = rng.integers(0, 255, (24, 37, 3)).astype(np.uint8)
     valid = (rng.random((24, 37)) < 0.8).astype(np.uint8)
-    filled = BASELINES[name](picture, valid)
+    filled = ALL_BASELINES[name](picture, valid)
     assert np.array_equal(filled[valid == 1], picture[valid == 1])
     blank = np.where(valid[..., None] == 1, picture, np.uint8(0))
-    assert np.array_equal(BASELINES[name](blank, valid), filled)
-    nothing = BASELINES[name](picture, np.zeros_like(valid))
+    assert np.array_equal(ALL_BASELINES[name](blank, valid), filled)
+    nothing = ALL_BASELINES[name](picture, np.zeros_like(valid))
     assert (nothing == 128).all()
+    assert np.array_equal(ALL_BASELINES[name](picture, np.ones_like(valid)), picture)
+
+
+@pytest.mark.parametrize("name", sorted(ALL_BASELINES))
+def test_every_fill_but_the_mean_follows_a_slope(name: str) -> None:
+    """A ramp with a hole off its middle: what lies between 40 and 200 is not flat."""
+    if name == "biharmonic":
+        pytest.importorskip("skimage")
+    ramp = np.linspace(40, 200, 33).astype(np.uint8)
+    picture = np.broadcast_to(ramp[None, :, None], (20, 33, 3)).copy()
+    valid = np.ones((20, 33), dtype=np.uint8)
+    valid[8:12, 24:28] = 0
+    error = np.abs(ALL_BASELINES[name](picture, valid).astype(int) - picture).max()
+    assert error > 10 if name == "mean colour" else error <= 10
+    if name == "biharmonic":
+        assert error <= 1  # a plane is its own smoothest surface
+
+
+def test_biharmonic_without_scikit_image_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dunhuang_trainer.baselines.find_spec", lambda _name: None)
+    with pytest.raises(EnvironmentProblem, match="needs scikit-image"):
+        biharmonic_fill(np.zeros((4, 5, 3), np.uint8), np.ones((4, 5), np.uint8))
 
 
 def test_mean_colour_is_the_mean_of_the_known() -> None:

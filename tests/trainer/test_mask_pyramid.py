@@ -8,7 +8,9 @@ from torch import Tensor
 
 from benchmarks.many_channel import ManyChannelUNet
 from dunhuang_trainer.config import ModelConfig
+from dunhuang_trainer.mask_pyramid import MaskPyramid, mask_pyramid
 from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.partial_conv import PartialConv2d
 
 CONFIG = ModelConfig(width=4, levels=4)
 
@@ -86,37 +88,43 @@ def test_a_picture_of_which_nothing_is_known_is_like_the_textbooks_too() -> None
     assert_near(found, results(textbook.double(), image, valid), 2e-7)
 
 
+def pyramid(model: PartialConvUNet, *planes: Tensor) -> MaskPyramid:
+    encoder, decoder = (
+        [layer for layer in part.modules() if isinstance(layer, PartialConv2d)]
+        for part in (model.encoder, model.decoder)
+    )
+    return mask_pyramid(planes, encoder, decoder)
+
+
 def test_masks_of_every_layer_are_the_textbooks() -> None:
     model, textbook = PartialConvUNet(CONFIG), ManyChannelUNet(CONFIG)
     image, valid = batch(144, 112, torch.float32)
-    pyramid = model.mask_pyramid(valid)
     seen: list[Tensor] = []
     for level in (*textbook.encoder, *textbook.decoder):
         level.register_forward_hook(lambda module, inputs, output: seen.append(output[1]))
     textbook.predict(image, valid)
-    masks = [*pyramid.encoder, *pyramid.decoder]
+    found = pyramid(model, valid)
+    masks = [*found.encoder, *found.decoder]
     assert len(masks) == len(seen) == 8
-    assert any((mask.valid == 0).any() for mask in pyramid.decoder)
+    assert any((mask.valid == 0).any() for mask in found.decoder)
     for mask, many in zip(masks, seen, strict=True):
         assert mask.valid.shape[1] == 1
         assert torch.equal(mask.valid.expand_as(many), many)
+        assert not mask.ratio.requires_grad
 
 
-def test_the_pyramid_is_of_the_mask_alone() -> None:
-    """Two networks of one shape share it, and no gradient is kept for it."""
-    first, second = PartialConvUNet(CONFIG), PartialConvUNet(CONFIG)
-    _, valid = batch(48, 32, torch.float32)
-    for mine, theirs in zip(
-        first.mask_pyramid(valid).decoder, second.mask_pyramid(valid).decoder, strict=True
-    ):
-        assert torch.equal(mine.ratio, theirs.ratio)
-        assert not mine.ratio.requires_grad
-
-
-def test_a_filled_skip_counts_as_known_where_the_other_half_is() -> None:
+def test_with_a_fill_beside_it_a_mask_ends_at_the_first_layer() -> None:
+    """A picture of which something is known is known all over from there on; another is not."""
     model = PartialConvUNet(replace(CONFIG, base="push-pull"))
     _, valid = batch(160, 128, torch.float32)
-    last = model.mask_pyramid(valid).decoder[-1]
-    assert (last.valid == 0).any()
-    inner = last.ratio[1, 0, 1:-1, 1:-1]  # all known in the low half: every window is full
-    torch.testing.assert_close(inner, torch.ones_like(inner))
+    valid[1] = 0
+    some = torch.tensor([1.0, 0.0]).view(2, 1, 1, 1).expand_as(valid)
+    found = pyramid(model, valid, some)
+    for mask in (*found.encoder, *found.decoder):
+        assert (mask.valid[0] == 1).all()
+        assert not mask.ratio[1].any()
+    first = found.encoder[0].ratio[0, 0]
+    assert float(first[4, 4]) == 1  # all known
+    assert float(first[60, 50]) == 2  # the fill alone
+    last = found.decoder[-1].ratio[0, 0, 1:-1, 1:-1]  # the skip is the fill
+    torch.testing.assert_close(last, torch.ones_like(last))

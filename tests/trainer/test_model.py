@@ -1,12 +1,14 @@
 """The network has the seed project's shape and fills any hole it is given."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 import torch
 
 from dunhuang_trainer.config import ModelConfig
-from dunhuang_trainer.model import PartialConvUNet, encoder_channels
+from dunhuang_trainer.model import CONTRAST, PartialConvUNet, encoder_channels
+from dunhuang_trainer.partial_conv import PartialConv2d
 from dunhuang_trainer.push_pull import push_pull_fill
 
 SMALL = ModelConfig(width=4, levels=3)
@@ -68,12 +70,21 @@ def test_every_parameter_gets_a_gradient() -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("convolution", ["partial", "plain"])
 @pytest.mark.parametrize("base", ["none", "push-pull"])
-def test_all_forms_have_the_same_names_and_shapes(convolution: str, base: str) -> None:
-    other = PartialConvUNet(replace(SMALL, convolution=convolution, base=base, decoder="concat"))
-    expected = {name: value.shape for name, value in PartialConvUNet(SMALL).state_dict().items()}
+def test_all_forms_have_the_same_names_and_shapes(base: str) -> None:
+    config = replace(SMALL, base=base)
+    other = PartialConvUNet(replace(config, convolution="plain", decoder="concat"))
+    expected = {name: value.shape for name, value in PartialConvUNet(config).state_dict().items()}
     assert {name: value.shape for name, value in other.state_dict().items()} == expected
+
+
+def test_with_a_base_only_the_first_layer_has_another_shape() -> None:
+    plain, based = (
+        {name: value.shape for name, value in PartialConvUNet(config).state_dict().items()}
+        for config in (SMALL, replace(SMALL, base="push-pull"))
+    )
+    assert {name for name in plain if plain[name] != based[name]} == {"encoder.0.conv.conv.weight"}
+    assert based["encoder.0.conv.conv.weight"] == (4, 7, 7, 7)
 
 
 def test_plain_convolution_is_the_same_network_without_masks() -> None:
@@ -104,21 +115,39 @@ def test_a_base_is_what_it_predicts_at_first() -> None:
     assert last.grad.abs().sum() > 0  # and so it can begin to learn
 
 
-def test_its_correction_is_zero_where_the_network_reaches_nothing() -> None:
+@pytest.mark.parametrize("side", [(16, 24), (8, 8)])
+def test_its_correction_is_zero_where_nothing_is_known(side: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    config = replace(SMALL, levels=1, base="push-pull")
-    model = PartialConvUNet(config).eval()
+    model = PartialConvUNet(replace(SMALL, base="push-pull"))
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter)
-    image, valid = torch.rand(2, 3, 32, 64), torch.zeros(2, 1, 32, 64)
-    valid[0, :, :, :16] = 1  # nothing is known of the second picture
+    image, valid = torch.rand(2, 3, *side), torch.zeros(2, 1, *side)
+    valid[0, :, :, :2] = 1  # nothing is known of the second picture
     predicted, reached = model.predict(image, valid)
     correction = predicted - push_pull_fill(image, valid)
-    assert correction[0, ..., :16].abs().min() > 0
-    assert not correction[0, ..., 24:].any()
+    assert correction[0].abs().min() > 0
     assert not correction[1].any()
-    assert (reached[0] == 1).all()  # the fill is there all the same
+    assert (reached[0] == 1).all()
     assert (reached[1] == 0).all()
+
+
+def test_a_based_network_sees_the_masked_image_the_fill_and_the_mask() -> None:
+    """The first layer gets them, with two planes; the last level's skip is the fill."""
+    torch.manual_seed(0)
+    model = PartialConvUNet(replace(SMALL, base="push-pull")).eval()
+    image, valid = torch.rand(2, 3, 16, 24), (torch.rand(2, 1, 16, 24) < 0.6).float()
+    given: list[torch.Tensor] = []
+    first, last = model.get_submodule("encoder.0.norm"), model.get_submodule("decoder.2")
+    first.register_forward_pre_hook(lambda module, arguments: given.append(arguments[0].clone()))
+    last.register_forward_pre_hook(lambda module, arguments: given.append(arguments[1]))
+    model(image, valid)
+    filled = push_pull_fill(image, valid)
+    seen = CONTRAST * (filled - filled.mean(dim=(2, 3), keepdim=True))
+    layer = cast(PartialConv2d, model.get_submodule("encoder.0.conv"))
+    planes = torch.cat([valid, torch.ones_like(valid)], dim=1)
+    expected, _ = layer(torch.cat([seen, seen, valid], dim=1), planes)
+    torch.testing.assert_close(given[0], expected)
+    assert torch.equal(given[1], seen)
 
 
 def test_reached_is_where_known_pixels_are_in_sight() -> None:
@@ -181,3 +210,14 @@ def test_autocast_in_bfloat16_stays_near_and_finite(base: str, decoder: str) -> 
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None
         assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_brightness_changes_no_correction_of_a_base() -> None:
+    """A corrected fill of a brighter picture is as much brighter: what is seen is without mean."""
+    torch.manual_seed(3)
+    model = PartialConvUNet(replace(SMALL, base="push-pull")).eval()
+    torch.nn.init.normal_(model.get_parameter("decoder.2.conv.conv.weight"))
+    image, valid = 0.5 * torch.rand(2, 3, 16, 24), (torch.rand(2, 1, 16, 24) < 0.6).float()
+    brighter = model(image + 0.25, valid) - 0.25
+    torch.testing.assert_close(brighter, model(image, valid), atol=1e-5, rtol=0)
+    assert not torch.allclose(brighter, push_pull_fill(image, valid), atol=1e-2)

@@ -186,6 +186,7 @@ def test_half_precision_counts_in_whole_numbers(dtype: torch.dtype, bias: bool) 
     assert not y[..., 3:7, 2:5].any()
     mask = layer.window_mask(*torch.split(valid, 1, dim=1))
     assert mask.ratio.dtype == torch.float32
+    assert not mask.ratio[..., 3:7, 2:5].any()
     assert float(mask.ratio[0, 0, 0, 6]) == pytest.approx(9 / 4, rel=1e-7)
     assert float(mask.ratio[0, 0, 1, 6]) == pytest.approx(9 / 5, rel=1e-7)
     # the window around (1, 0): four pixels known to all channels, the corner to 21 of them

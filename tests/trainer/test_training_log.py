@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import io
 import json
 import os
 import signal
@@ -159,7 +160,36 @@ def test_rows_that_make_no_log_are_refused(tmp_path: Path) -> None:
                 log.append(row(step))
         with pytest.raises(ValueError, match="'psnr' is no column; there are step, epoch"):
             log.append({"step": 4, "psnr": 1.0})
+    again = RunLog(tmp_path, COLUMNS, resumed_step=3, tensorboard=False)
+    with again, pytest.raises(ValueError, match="step 3 cannot follow one of step 3"):
+        again.append(row(3))
     assert len(read_log(tmp_path)) == 1
+
+
+def test_a_line_that_the_system_takes_in_pieces_is_whole(tmp_path: Path) -> None:
+    class Pieces(io.FileIO):
+        def write(self, line: Any) -> int:
+            return super().write(bytes(line[:7]))
+
+    with RunLog(tmp_path, COLUMNS, resumed_step=None, tensorboard=False) as log:
+        for file in log._files:
+            file.close()
+        log._files = [Pieces(tmp_path / name, "ab") for name in ("metrics.jsonl", "metrics.csv")]
+        log.append(row(3))
+    pieces = contents(tmp_path)
+    (tmp_path / "whole").mkdir()
+    assert pieces == written(tmp_path / "whole", [3])
+
+
+def test_rows_are_brought_to_the_disk_before_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    with RunLog(tmp_path, COLUMNS, resumed_step=None, tensorboard=False) as log:
+        names = {file.fileno(): Path(str(file.name)).name for file in log._files}
+        monkeypatch.setattr(os, "fsync", lambda one: synced.append(names[one]))
+        log.sync()
+    assert synced == ["metrics.jsonl", "metrics.csv"]
 
 
 def test_a_new_run_overwrites_no_log(tmp_path: Path) -> None:

@@ -20,51 +20,35 @@ from dunhuang_trainer.partial_conv import (
 
 
 class MaskPyramid(NamedTuple):
-    """The masks of every layer.
-
-    Attributes
-    ----------
-    encoder, decoder : list of WindowMask
-        In the order in which the layers are applied.
-    skip : (B, 1, H, W) float
-        The plane of the last decoder level's skip.
-    """
+    """The masks of every layer, in the order in which the layers are applied."""
 
     encoder: list[WindowMask]
     decoder: list[WindowMask]
-    skip: Tensor
 
 
 def mask_pyramid(
-    valid: Tensor,
-    encoder: Sequence[PartialConv2d],
-    decoder: Sequence[PartialConv2d],
-    filled_skip: bool,
+    inputs: Sequence[Tensor], encoder: Sequence[PartialConv2d], decoder: Sequence[PartialConv2d]
 ) -> MaskPyramid:
     """Make the masks of every layer of a U-Net.
 
     Parameters
     ----------
-    valid : (B, 1, H, W) float
-        1 = known, 0 = hole.
+    inputs : sequence of (B, 1, H, W) float
+        1 = known, 0 = hole; a plane for each picture that the first layer gets. The last of these
+        pictures is also the skip of the last decoder level.
     encoder, decoder : sequence of PartialConv2d
-    filled_skip : bool
-        The last skip is not the masked image but a picture without holes. It counts as known
-        wherever the other half of that level does, so it lends no sight to a network that has none.
     """
-    with torch.no_grad(), without_autocast(valid.device):
-        planes = [valid.to(counting_dtype(valid))]
-        down: list[WindowMask] = []
-        for layer in encoder:
-            down.append(layer.window_mask(planes[-1]))
-            planes.append(down[-1].valid)
+    with torch.no_grad(), without_autocast(inputs[0].device):
+        planes = [plane.to(counting_dtype(plane)) for plane in inputs]
+        down = [encoder[0].window_mask(*planes)]
+        skips = [planes[-1], down[0].valid]
+        for layer in encoder[1:]:
+            down.append(layer.window_mask(skips[-1]))
+            skips.append(down[-1].valid)
         up: list[WindowMask] = []
-        low = skip = planes.pop()
+        low = skips.pop()
         for layer in decoder:
             doubled = F.interpolate(low, scale_factor=2, mode="nearest")
-            skip = planes.pop()
-            if filled_skip and not planes:
-                skip = doubled
-            up.append(layer.window_mask(doubled, skip))
+            up.append(layer.window_mask(doubled, skips.pop()))
             low = up[-1].valid
-        return MaskPyramid(down, up, skip)
+        return MaskPyramid(down, up)

@@ -48,8 +48,7 @@ def push_pull_fill(image: Tensor, valid: Tensor, *, smooth: bool = True) -> Tens
         lowest, highest = _known_range(*sizes[0])
         while max(sizes[-1][0].shape[-2:]) > 1:
             sizes.append(_pull(*sizes[-1]))
-        known, weight = sizes.pop()
-        filled = torch.where(weight > 0, known, MID_GREY)
+        filled, _ = sizes.pop()  # one pixel, known if anything is
         while sizes:
             known, weight = sizes.pop()
             hole = 1 - weight
@@ -77,40 +76,50 @@ def _pull(known: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
     (B, C, H, W), (B, 1, H, W) in [0, 1] -> the same at H/2, W/2, rounded up.
     """
-    height, width = known.shape[-2:]
-    odd = (0, width % 2, 0, height % 2)
-    known, weight = F.pad(known * weight, odd), F.pad(weight, odd)
-    kernel = torch.ones(4, device=known.device)
-    kernel[1:3] = 3.0
-    window = kernel[:, None] * kernel / 64
-    total = _convolved(weight, window, stride=2)
-    mean = _convolved(known, window, stride=2) / total.clamp(min=1 / 4096)
-    return mean, (total / TRUSTED).clamp(max=1)
+    total = _halved(weight)
+    return _halved(known * weight) / total.clamp(min=1 / 4096), (total / TRUSTED).clamp(max=1)
+
+
+def _halved(x: Tensor) -> Tensor:
+    """Sum over windows of 4 x 4 pixels, two apart, weights 1 3 3 1 over 8 along each axis."""
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (1, 1 + width % 2, 1, 1 + height % 2))  # what lies beyond weighs nothing
+    first, second = padded[..., 0::2, :], padded[..., 1::2, :]
+    x = torch.add(first[..., :-1, :] + second[..., 1:, :], second[..., :-1, :], alpha=3)
+    x = torch.add(x, first[..., 1:, :], alpha=3)
+    first, second = x[..., 0::2], x[..., 1::2]
+    x = torch.add(first[..., :-1] + second[..., 1:], second[..., :-1], alpha=3)
+    return torch.add(x, first[..., 1:], alpha=3) / 64
 
 
 def _push(filled: Tensor, height: int, width: int) -> Tensor:
-    """Double to (height, width): nearest neighbour, then a mean with weights 1 2 1."""
-    doubled = F.interpolate(filled, scale_factor=2, mode="nearest")[..., :height, :width]
-    kernel = torch.ones(3, device=filled.device)
-    kernel[1] = 2.0
-    return _mean(doubled, kernel[:, None] * kernel)
+    """Double to (height, width): each pixel is 3/4 its own and 1/4 the next, along each axis."""
+    doubled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)
+    return doubled[..., :height, :width]
 
 
 def _smooth(filled: Tensor, hole: Tensor, steps: int) -> Tensor:
-    """Step towards a picture whose holes equal the mean of their neighbours' difference to theirs.
+    """Make holes follow the slopes at their rims: so many steps towards (1 - A)² f = 0 in holes.
 
     With A the mean of the four neighbours, the eigenvalues of (1 - A)² lie in [0, 4]; the damping
-    makes most of the upper 31/32 of that range, which is what the smaller sizes leave over.
+    makes most of the upper part of that range, which is what the smaller sizes leave over.
     """
-    cross = torch.zeros(3, 3, device=filled.device)
-    cross[1, ::2] = 1.0
-    cross[::2, 1] = 1.0
-    share = 1 / _convolved(torch.ones_like(hole[:1]), cross)
+    share = 1 / _neighbours(torch.ones_like(hole[:1]))  # 1/4, at the border 1/3 and 1/2
     for damping in _damping(steps):
-        rough = torch.addcmul(filled, _convolved(filled, cross), share, value=-1)
-        rough = torch.addcmul(rough, _convolved(rough, cross), share, value=-1)
+        rough = torch.addcmul(filled, _neighbours(filled), share, value=-1)
+        rough = torch.addcmul(rough, _neighbours(rough), share, value=-1)
         filled = torch.addcmul(filled, rough, hole, value=-damping)
     return filled
+
+
+def _neighbours(x: Tensor) -> Tensor:
+    """Add up the four neighbours of every pixel, as far as there are any.
+
+    Added one by one: for so few channels that is several times faster than a convolution.
+    """
+    padded = F.pad(x, (1, 1, 1, 1))
+    total = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1]
+    return total.add_(padded[..., 1:-1, :-2]).add_(padded[..., 1:-1, 2:])
 
 
 def _damping(steps: int) -> list[float]:
@@ -125,15 +134,3 @@ def _damping(steps: int) -> list[float]:
     rising = sorted(1 / (middle + half * math.cos(angle)) for angle in angles)
     paired = zip(rising[: steps // 2], reversed(rising[steps // 2 :]), strict=True)
     return [damping for pair in paired for damping in pair]
-
-
-def _mean(x: Tensor, window: Tensor) -> Tensor:
-    """Average over a 3 x 3 window, of which only what lies inside the picture counts."""
-    return _convolved(x, window) / _convolved(torch.ones_like(x[:1, :1]), window)
-
-
-def _convolved(x: Tensor, window: Tensor, stride: int = 1) -> Tensor:
-    """Convolve every channel of (B, C, H, W) with one (k, k) window, zero beyond the border."""
-    channels = x.shape[1]
-    weight = window.expand(channels, 1, -1, -1).contiguous()
-    return F.conv2d(x, weight, stride=stride, padding=1, groups=channels)
