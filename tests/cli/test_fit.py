@@ -270,6 +270,49 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(
     assert not out.exists()
 
 
+def test_the_split_is_kept_on_the_device_where_that_is_asked(
+    invoke: Invoke, dataset: Path, tmp_path: Path
+) -> None:
+    start = ("dunhuang-train", "fit", "--dataset", dataset, *SMALL)
+    outcome = invoke(*start, "-o", tmp_path / "kept", "--data-on-device")
+    assert outcome.code == 0, outcome.err
+    assert "samples into the memory of cpu." in outcome.err
+    assert invoke(*start, "-o", tmp_path / "read").code == 0
+    last = [(tmp_path / name / "last.safetensors").read_bytes() for name in ("kept", "read")]
+    assert last[0] == last[1]
+
+
+def test_several_processes_do_not_share_one_gpu(
+    invoke: Invoke, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(name, value)
+    arguments = ("--dataset", dataset, "-o", tmp_path / "run", "--device", "cuda:0")
+    outcome = invoke("dunhuang-train", "fit", *arguments, *SMALL)
+    assert outcome.code == 2
+    assert "--device cuda:0 is one GPU for 2 processes" in outcome.err
+
+
+def test_a_folder_is_no_checkpoint(invoke: Invoke, dataset: Path, tmp_path: Path) -> None:
+    arguments = ("--dataset", dataset, "-o", tmp_path / "run", "--init-from", dataset)
+    outcome = invoke("dunhuang-train", "fit", *arguments, *SMALL)
+    assert outcome.code == 3
+    assert f"{dataset} is a folder, no checkpoint. Name a file in it" in outcome.err
+
+
+def test_a_laptops_preset_fine_tunes_at_a_quarter_of_its_rate(
+    invoke: Invoke, dataset: Path, tmp_path: Path
+) -> None:
+    start = ("dunhuang-train", "fit", "--dataset", dataset, "--preset", "tiny", "--steps", 1)
+    small = ("--batch", 4, "--samples", 0)
+    assert invoke(*start, *small, "-o", tmp_path / "one").code == 0
+    begin = ("--init-from", tmp_path / "one" / "last.safetensors", "-o", tmp_path / "two")
+    outcome = invoke(*start, *small, *begin)
+    assert outcome.code == 0, outcome.err
+    rates = [settings_of(tmp_path / name)["learning_rate"] for name in ("one", "two")]
+    assert rates[1] == rates[0] / 4
+
+
 STAGES = """
 [[stage]]
 name = "pretrain"

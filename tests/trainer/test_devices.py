@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from dunhuang_data.errors import EnvironmentProblem
+from dunhuang_data.errors import EnvironmentProblem, UsageProblem
 from dunhuang_trainer.devices import pick_device
 
 
 @pytest.mark.parametrize("name", ["gpu0", "cuda:x", "xpu", "", "cpu:1"])
 def test_what_is_no_device_is_a_sentence(name: str) -> None:
-    with pytest.raises(EnvironmentProblem, match="is none of auto, cpu, cuda and cuda:N"):
+    with pytest.raises(UsageProblem, match="is none of auto, cpu, cuda and cuda:N"):
         pick_device(name)
 
 

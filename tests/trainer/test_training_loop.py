@@ -366,6 +366,12 @@ def test_micro_batches_have_the_gradient_of_the_whole(dataset: Path) -> None:
     assert torch.allclose(found[1][1], found[0][1], rtol=1e-4, atol=1e-7)
 
 
+def test_a_run_does_not_lie_in_its_dataset(dataset: Path) -> None:
+    with pytest.raises(UsageProblem, match=r"lies in the dataset .*, which holds nothing but its"):
+        start_run(dataset, dataset / "run", SMALL, config(2))
+    assert not (dataset / "run").exists()
+
+
 def test_without_validation_split_there_is_no_best(
     pictures: Path, bank_root: Path, tmp_path: Path
 ) -> None:

@@ -71,6 +71,11 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
         If the file is missing, damaged, of another version, or its weights do not fit its own
         configuration.
     """
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path} is a folder, no checkpoint. Name a file in it: {path / 'best.safetensors'}, "
+            "or last.safetensors if the dataset has no validation split."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "{}"))

@@ -4,7 +4,7 @@ import re
 
 import torch
 
-from dunhuang_data.errors import EnvironmentProblem
+from dunhuang_data.errors import EnvironmentProblem, UsageProblem
 
 
 def pick_device(name: str, local_rank: int = 0) -> torch.device:
@@ -20,12 +20,14 @@ def pick_device(name: str, local_rank: int = 0) -> torch.device:
 
     Raises
     ------
+    UsageProblem
+        If it is no such device.
     EnvironmentProblem
-        If it is no such device, or a GPU that is not there.
+        If it is a GPU that is not there.
     """
     found = re.fullmatch(r"auto|cpu|cuda(?::(\d+))?", name)
     if found is None:
-        raise EnvironmentProblem(f"--device {name} is none of auto, cpu, cuda and cuda:N.")
+        raise UsageProblem(f"--device {name} is none of auto, cpu, cuda and cuda:N.")
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     number = local_rank if found[1] is None else int(found[1])

@@ -35,7 +35,10 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """Values that stand in for the defaults."""
 
-FINETUNE_PRESETS: Mapping[str, Mapping[str, Any]] = {"seed": {"loss": "poster", "epochs": 10}}
+FINETUNE_PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "seed": {"loss": "poster", "epochs": 10},
+    "tiny": {"lr": 5e-4},
+}
 """What a preset says instead where the run starts from weights (``--init-from``)."""
 
 

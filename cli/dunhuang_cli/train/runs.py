@@ -79,6 +79,12 @@ def execution_of(ctx: click.Context) -> "Execution":
     from dunhuang_trainer.training.execution import Execution
 
     options, ranks = ctx.params, ranks_here()
+    if ranks.several and ":" in options["device"]:
+        raise click.UsageError(
+            f"--device {options['device']} is one GPU for {ranks.world_size} processes. Give "
+            "--device cuda: each takes the GPU of its own number.",
+            ctx,
+        )
     return Execution(
         pick_device(options["device"], ranks.local_rank),
         ranks,

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import pickle
 import sys
 import urllib.request
 from pathlib import Path
@@ -106,6 +107,8 @@ def _read(path: Path) -> Any:
         if path.suffix == ".safetensors":
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file
+        raise _unreadable(path, "it is no file of weights alone") from error
     except Exception as error:  # both raise many kinds, none of them documented
         raise _unreadable(path, (str(error) or repr(error)).splitlines()[0]) from error
 

@@ -10,7 +10,7 @@ import torch
 
 from dunhuang_data.atomic import locked, new_folder, write_json, write_text
 from dunhuang_data.documents import parsed, read_document
-from dunhuang_data.errors import CheckpointError, ResumeMismatchError
+from dunhuang_data.errors import CheckpointError, ResumeMismatchError, UsageProblem
 from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import DatasetReader, Loader, open_split
@@ -112,6 +112,11 @@ def start_run(
         weights = load_weights(init_from)[0].state_dict()
         for one in (learner.model, learner.best_model):
             load_into(one, weights, init_from)
+    if out.resolve().is_relative_to(dataset.resolve()):
+        raise UsageProblem(
+            f"{out} lies in the dataset {dataset}, which holds nothing but its own files. Choose "
+            "another -o."
+        )
     inputs = [one for one in (dataset, init_from, features) if one is not None]
     run = Run(
         model,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isinf
 from pathlib import Path
 
 import torch
@@ -137,6 +137,11 @@ class _Training:
         """Train until the last step or a reason to stop."""
         why, saved = None, time.monotonic()
         last = self.config.steps
+        if self.execution.data_on_device:
+            self.watcher.note(
+                f"Reading {len(self.training):,} samples into the memory of "
+                f"{self.execution.device}."
+            )
         data = training_data(self.training, self.config, self.execution)
         with self.log_of_the_first() as log, data:
             data.seek(self.step)
@@ -199,7 +204,7 @@ class _Training:
         micro = self.config.check_batch(self.ranks.world_size)
         workers = self.execution.workers
         score = hole_mse(model, self.validation, micro, device, workers, self.ranks)
-        if len(self.validation) and not isfinite(score):
+        if isinf(score):
             raise self.not_finite(self.step, {"val_hole_mse": score}, self.saved_step())
         best = float("inf") if self.best is None else float(self.best)
         if self.config.select_on == "val" and score < best:  # never true of NaN: no such split

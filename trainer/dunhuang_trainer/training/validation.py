@@ -3,6 +3,8 @@
 `dunhuang_trainer.evaluate` scores in full, in 8 bits and beside other fills.
 """
 
+from math import isfinite
+
 import numpy as np
 import torch
 
@@ -22,7 +24,9 @@ def hole_mse(
     workers: int | None = None,
     ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
 ) -> float:
-    """Return the mean squared error in the holes of a split, on 0 … 255; NaN if it has none.
+    """Return the mean squared error in the holes of a split, on 0 … 255.
+
+    NaN if the split has none; infinite if the network predicts what is no number.
 
     The prediction is clipped to [0, 1]; damaged pixels do not count. Every undamaged pixel of a
     hole weighs the same, whichever sample it is in. Several processes share the samples, and each
@@ -48,7 +52,9 @@ def hole_mse(
             sums[0] += error.sum(dtype=torch.float64)
             sums[1] += 3 * counted.sum(dtype=torch.float64)
     squared, values = ranks.sum(sums).tolist()
-    return 255**2 * squared / values if values else float("nan")
+    if not values:
+        return float("nan")
+    return 255**2 * squared / values if isfinite(squared) else float("inf")
 
 
 @torch.no_grad()
