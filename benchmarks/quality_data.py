@@ -12,7 +12,13 @@ PER_PICTURE = 100
 SPLIT = "0.65,0.1,0.25"
 """Of the pictures, not of the patches: a quarter of 66 is what the intervals live on."""
 
-SAME_WORK = ("delville_ecole_de_platon_1898", "delville_ecole_de_platon_1898_full")  # and a detail
+RELATED = (
+    ("delville_ecole_de_platon_1898", "delville_ecole_de_platon_1898_full"),  # a detail of it
+    ("muraldh_58", "muraldh_97"),  # overlap
+    ("muraldh_34", "muraldh_77"),  # a motif, mirrored
+)
+"""Pictures that share pixels, the last two pairs as found by ``verify --check-leaks``."""
+
 FAMILIES: dict[str, tuple[str, ...]] = {
     "lace": ("--border", "reflect", "--start", "uniform"),
     "brush": ("--border", "reflect", "--start", "uniform", "--brush", "3:5"),
@@ -71,11 +77,12 @@ def make_datasets(
 
 
 def _groups(folders: tuple[Path, ...], work: Path) -> Path:
-    """Write which pictures are of one work: each is alone, but for a painting and its detail."""
+    """Write which pictures go together: each is alone, but for those that share pixels."""
     from dunhuang_data.pictures import find_pictures
 
     names = [picture.id for picture in find_pictures(folders)[0]]
-    rows = [f"{name},{SAME_WORK[0] if name in SAME_WORK else name}" for name in names]
+    group = {name: pair[0] for pair in RELATED for name in pair}
+    rows = [f"{name},{group.get(name, name)}" for name in names]
     path = work / "groups.csv"
     path.write_text("\n".join(["picture,group", *rows, ""]), encoding="utf-8")
     return path
@@ -93,6 +100,7 @@ def _dataset(
             "sample-patches", *pictures, "-o", plan, "--per-picture", PER_PICTURE, "--size", SIZE,
             "--seed", seed, *options,
         )  # fmt: skip
+    run_command("verify", plan, "--check-leaks")
     bank = _mixed_bank(folder, sum(1 for _ in (plan / "patches.csv").open()) - 1, seed)
     run_command("build", "-o", out, "--plan", plan, "--masks", bank)
     return out

@@ -42,9 +42,10 @@ def evaluate(
 ) -> None:
     """Score a checkpoint on a split.
 
-    Beside it stand fills that need no training: the mean colour, and Telea's method. MSE, PSNR and
-    SSIM are computed in float64 on 0 to 255, in the holes and on the whole patch; damaged pixels
-    never count. A network that does not beat Telea's method is said not to.
+    Beside it stand fills that need no training: the mean colour, push-pull, and the methods of
+    Telea and of Navier and Stokes. MSE, PSNR and SSIM are computed in float64 on 0 to 255, in the
+    holes and on the whole patch; damaged pixels never count. A network that does not beat Telea's
+    method is said not to.
     """
     require_torch()
     from dunhuang_data.atomic import new_folder, write_json
