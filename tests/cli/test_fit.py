@@ -444,6 +444,7 @@ def test_run_toml_gives_stages_again_as_long_as_their_tables_say(
         ("[[stage]]\nname = 'a/b'\n", "a stage has the name 'a/b'"),
         ("[[stage]]\nname = 'a'\n[[stage]]\nname = 'a'\n", "another for every stage"),
         ("[[stage]]\nname = 'a'\nstepps = 2\n", "the stage a has the unknown key 'stepps'"),
+        ("[[stage]]\nname = 'a'\nsteps = 'x'\n", "The stage a: Invalid value for '--steps'"),
         ("[[stage]]\nname = 'a'\nout = 'x'\n", "the stage a has the unknown key 'out'"),
         ("[[stage]]\nname = 'a'\n[[stage]]\nname = 'b'\nwidth = 9\n", "asked for is --width 9"),
         ("[[stage]]\nname = 'a'\n[[stage]]\nname = 'b'\nlr = 7\n", "--lr is 7; expected"),

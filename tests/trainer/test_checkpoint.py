@@ -93,6 +93,25 @@ def test_a_state_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not (tmp_path / "pwned").exists()
 
 
+def test_a_state_with_a_flipped_bit_is_refused_or_the_same(tmp_path: Path) -> None:
+    path, values = tmp_path / "state.pt", torch.arange(400, dtype=torch.float32)
+    keys = ("model", "optimizer", "best", "meter")
+    save_state(path, {"step": 3, **dict.fromkeys(keys, values)})
+    whole, refused = path.read_bytes(), 0
+    for place in range(0, len(whole), 13):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            state = load_state(path)
+        except CheckpointError:
+            refused += 1
+        else:  # what lies between the parts says nothing
+            assert state["step"] == 3
+            assert all(torch.equal(state[key], values) for key in keys)
+    assert refused > 1600 / 13  # every bit of the values
+
+
 def test_equal_weights_are_equal_files(checkpoint: Path, tmp_path: Path) -> None:
     for number in range(8):
         torch.manual_seed(0)

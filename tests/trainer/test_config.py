@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dunhuang_data.errors import UsageProblem
-from dunhuang_trainer.config import ModelConfig, TrainConfig, steps_for_epochs
+from dunhuang_trainer.config import ModelConfig, TrainConfig, settings_of, steps_for_epochs
 
 NAN = float("nan")
 
@@ -61,6 +61,18 @@ def test_what_makes_no_network_is_a_sentence(settings: dict[str, Any], sentence:
 def test_what_makes_no_run_is_a_sentence(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UsageProblem, match=sentence):
         TrainConfig(**{"steps": 5, **settings})
+
+
+def test_settings_of_a_file_have_the_types_of_their_fields() -> None:
+    values: dict[str, Any] = {"steps": 30, "learning_rate": 1e-3, "flip": 1, "quarter_turns": True}
+    assert settings_of(TrainConfig, values) == TrainConfig(
+        30, learning_rate=1e-3, flip=1.0, quarter_turns=True
+    )
+    for name, value in (("steps", 30.5), ("steps", True), ("flip", "1"), ("quarter_turns", 1)):
+        with pytest.raises(ValueError, match=f"{name} is {value!r}, expected "):
+            settings_of(TrainConfig, {**values, name: value})
+    with pytest.raises(ValueError, match="width is '8', expected int"):
+        settings_of(ModelConfig, {"width": "8"})
 
 
 def test_a_batch_comes_out_even_over_processes_and_micro_batches() -> None:

@@ -278,6 +278,17 @@ def test_tensorboard_has_the_rows_and_forgets_what_is_made_again(tmp_path: Path)
     assert [step for step, _ in events.scalars("validation/hole_mse")] == [3]
 
 
+def test_a_table_without_its_lines_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    with RunLog(tmp_path, ("step", "loss"), resumed_step=None, tensorboard=False) as log:
+        log.append({"step": 1, "loss": 0.5})
+    old = (tmp_path / "metrics.csv").read_text()
+    (tmp_path / "metrics.jsonl").unlink()
+    with RunLog(tmp_path, ("step", "loss"), resumed_step=1, tensorboard=False) as log:
+        log.append({"step": 2, "loss": 0.25})
+    assert (tmp_path / "metrics.old.csv").read_text() == old
+    assert (tmp_path / "metrics.csv").read_text().splitlines() == ["step,loss", "2,0.25"]
+
+
 def test_a_picture_is_what_was_given(tmp_path: Path) -> None:
     import cv2
 

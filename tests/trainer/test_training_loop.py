@@ -26,6 +26,7 @@ from dunhuang_trainer.checkpoint import load_state, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import open_split, to_batch
 from dunhuang_trainer.losses import LossParts, make_loss
+from dunhuang_trainer.push_pull import push_pull_fill
 from dunhuang_trainer.training import learner, loop
 from dunhuang_trainer.training.execution import Execution
 from dunhuang_trainer.training.folder import BEST, LAST, STATE, read_run, start_run
@@ -279,6 +280,47 @@ def test_the_best_weights_are_the_average_if_there_is_one(dataset: Path, tmp_pat
         load_weights(tmp_path / "run" / LAST)[0], open_split(dataset, "val", SMALL), 4, CPU
     )
     assert last == pytest.approx(final, rel=1e-6)
+
+
+def test_the_best_is_never_worse_than_what_a_run_begins_with(dataset: Path, tmp_path: Path) -> None:
+    """With a base that is the fill; here training can only spoil it."""
+    out, model = tmp_path / "run", ModelConfig(width=8, levels=3, base="push-pull")
+    start_run(dataset, out, model, config(2, learning_rate=0.9))
+    notes: list[str] = []
+
+    class Listens(Watcher):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    go_on(out, Listens())
+    best, info = load_weights(out / BEST)
+    assert info.step == 0
+    reader = open_split(dataset, "val", model)
+    score = hole_mse(best, reader, 4, CPU)
+    assert info.scores == {"val_hole_mse": score}
+    assert notes == [f"step 0: error in the holes {score:.0f} validation, before training"]
+    assert all(row["val_hole_mse"] > score for row in read_log(out) if row["step"] == 2)
+    samples = to_batch(reader.read([0, 1]), CPU)
+    image = samples.target * samples.valid
+    assert torch.equal(best(image, samples.valid), push_pull_fill(image, samples.valid))
+
+
+def test_a_best_that_is_gone_is_chosen_anew(dataset: Path, tmp_path: Path) -> None:
+    out, stop = tmp_path / "run", StopRequest()
+    start_run(dataset, out, SMALL, config(4, validate_every=1))
+    train(out, HERE, stop, StopsAfter(2, stop))
+    (out / BEST).unlink()
+    notes: list[str] = []
+
+    class Listens(Watcher):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    go_on(out, Listens())
+    assert len(notes) == 1
+    assert "best.safetensors is gone" in notes[0]
+    later = [row["val_hole_mse"] for row in read_log(out) if row["step"] > 2]
+    assert load_weights(out / BEST)[1].scores == {"val_hole_mse": min(later)}
 
 
 def test_fine_tuning_starts_from_the_weights(dataset: Path, tmp_path: Path) -> None:

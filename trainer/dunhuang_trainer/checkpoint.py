@@ -8,6 +8,8 @@ and which dataset they come from: all that evaluating, restoring and fine-tuning
 import hashlib
 import io
 import json
+import pickle
+import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from torch import Tensor
 
 from dunhuang_data.atomic import write_bytes
 from dunhuang_data.errors import CheckpointError, UsageProblem
-from dunhuang_trainer.config import ModelConfig, TrainConfig
+from dunhuang_trainer.config import ModelConfig, TrainConfig, settings_of
 from dunhuang_trainer.model import PartialConvUNet
 
 FORMAT = {"name": "dunhuang-checkpoint", "version": 2}
@@ -124,8 +126,8 @@ def _info_from_json(document: dict[str, Any]) -> CheckpointInfo:
         **{
             **document,
             "step": int(document["step"]),
-            "model": ModelConfig(**document["model"]),
-            "train": TrainConfig(**document["train"]),
+            "model": settings_of(ModelConfig, document["model"]),
+            "train": settings_of(TrainConfig, document["train"]),
         }
     )
 
@@ -145,18 +147,29 @@ def load_state(path: Path) -> dict[str, Any]:
     CheckpointError
         If it is missing or damaged.
     """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, none of them documented
-        raise CheckpointError(
-            f"The state {path} cannot be read: {str(error).splitlines()[0]} Start the run anew "
-            "with --overwrite, or from its weights with --init-from."
-        ) from error
-    if not isinstance(state, dict) or not set(state) >= STATE_KEYS:
-        raise CheckpointError(
-            f"The state {path} cannot be read: it is not one that dunhuang-train wrote. Start the "
-            "run anew with --overwrite, or from its weights with --init-from."
+
+    def unreadable(why: str) -> CheckpointError:
+        return CheckpointError(
+            f"The state {path} cannot be read: {why}. Start the run anew with --overwrite, or from "
+            "its weights with --init-from."
         )
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch does not look at the checksums that it writes
+        if damaged is not None:
+            raise unreadable(f"{damaged} in it is not what was written (its CRC-32 differs)")
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise unreadable(error.strerror or str(error)) from error
+    except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file
+        raise unreadable("it holds more than tensors, numbers and text") from error
+    except Exception as error:  # zipfile and torch raise many kinds, few of them documented
+        raise unreadable((str(error) or repr(error)).splitlines()[0].rstrip(".")) from error
+    if not isinstance(state, dict) or not set(state) >= STATE_KEYS:
+        raise unreadable("it is not one that dunhuang-train wrote")
     return state
 
 
@@ -171,4 +184,14 @@ def load_into(model: PartialConvUNet, weights: dict[str, Tensor], where: Path) -
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"The weights of {where} do not fit this network: {error}") from error
+        raise CheckpointError(
+            f"The weights of {where} do not fit this network: {first_difference(error)}."
+        ) from error
+
+
+def first_difference(error: BaseException) -> str:
+    """Return the first of the differences that torch lists between weights and a network."""
+    first, *others = [line.strip().rstrip(".") for line in str(error).splitlines()[1:]] or [
+        str(error).rstrip(".")
+    ]
+    return f"{first} (and {len(others)} more)" if others else first

@@ -1,6 +1,8 @@
 """Settings of the network and of a run. Frozen, saved in every checkpoint, and free of torch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 from dunhuang_data.errors import UsageProblem
 
@@ -204,6 +206,27 @@ class TrainConfig:
                 f"batch norm needs at least {least}."
             )
         return micro
+
+
+Settings = TypeVar("Settings", ModelConfig, TrainConfig)
+
+
+def settings_of(kind: type[Settings], values: Mapping[str, Any]) -> Settings:
+    """Make settings of what was read from a file.
+
+    Raises
+    ------
+    ValueError
+        If a value is of another type than its field: Python itself would not look.
+    UsageProblem
+        If they make no sense.
+    """
+    for field in fields(kind):
+        value, expected = values.get(field.name), field.type
+        whole_for_float = expected is float and type(value) is int
+        if field.name in values and type(value) is not expected and not whole_for_float:
+            raise ValueError(f"{field.name} is {value!r}, expected {expected.__name__}")  # type: ignore[union-attr]
+    return kind(**values)
 
 
 def steps_for_epochs(epochs: int, samples: int, batch_size: int) -> int:

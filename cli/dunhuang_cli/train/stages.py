@@ -133,7 +133,12 @@ def _checked(
 def _context(ctx: click.Context, stage: Table, folder: Path, begins: list[str]) -> click.Context:
     """Parse a stage as if it had been typed: what its table says, then what the call says."""
     arguments = ["--out", str(folder), *stage["arguments"], *begins]
-    return ctx.command.make_context("fit", arguments, parent=ctx.parent)
+    try:
+        return ctx.command.make_context("fit", arguments, parent=ctx.parent)
+    except click.UsageError as error:
+        raise click.UsageError(
+            f"The stage {stage['name']}: {error.format_message()}", ctx
+        ) from error
 
 
 def _read_file(ctx: click.Context, path: Path) -> list[Table]:

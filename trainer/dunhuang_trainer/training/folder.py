@@ -12,7 +12,7 @@ from dunhuang_data.atomic import locked, new_folder, write_json, write_text
 from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import CheckpointError, ResumeMismatchError, UsageProblem
 from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
-from dunhuang_trainer.config import ModelConfig, TrainConfig
+from dunhuang_trainer.config import ModelConfig, TrainConfig, settings_of
 from dunhuang_trainer.data import DatasetReader, Loader, open_split
 from dunhuang_trainer.losses import check_features
 from dunhuang_trainer.training.learner import Learner
@@ -177,8 +177,8 @@ def read_run(out: Path) -> Run:
             for name in ("init_from", "features")
         }
         return Run(
-            ModelConfig(**document["model"]),
-            TrainConfig(**document["train"]),
+            settings_of(ModelConfig, document["model"]),
+            settings_of(TrainConfig, document["train"]),
             Path(document["dataset"]),
             str(document["dataset_sha256"]),
             paths["init_from"],

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dunhuang_data.errors import CheckpointError
+from dunhuang_trainer.checkpoint import first_difference
 from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.data import Batch
 from dunhuang_trainer.losses import LossParts, make_loss
@@ -191,8 +192,8 @@ class Learner:
                 torch.cuda.set_rng_state(state["generators"]["cuda"], self.device)
         except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(
-                f"The state {where} does not fit this run: {error}. Start the run anew with "
-                "--overwrite, or from its weights with --init-from."
+                f"The state {where} does not fit this run: {first_difference(error)}. Start the "
+                "run anew with --overwrite, or from its weights with --init-from."
             ) from error
 
 

@@ -81,6 +81,8 @@ class RunLog:
         old = {name for row in kept for name in row}
         self.columns = (*columns, *sorted(old - set(columns)))
         self.folder, self.last = folder, int(kept[-1]["step"]) if kept else -1
+        if not path.exists() and (folder / TABLE).exists():  # it is all that is left of the log
+            (folder / TABLE).replace(folder / "metrics.old.csv")
         _replace(folder / TABLE, csv_text(self.columns, [_cells(self.columns, r) for r in kept]))
         self._files = [_opened(folder / name) for name in (JSON_LINES, TABLE)]
         self._board = _summary_writer(folder, resumed_step) if tensorboard else None

@@ -144,6 +144,7 @@ class _Training:
             )
         data = training_data(self.training, self.config, self.execution)
         with self.log_of_the_first() as log, data:
+            self.look_at_the_start(log)
             data.seek(self.step)
             batches = self.meter.timed(data.take(last - self.step))
             while self.step < last and why is None:
@@ -163,6 +164,21 @@ class _Training:
         if not self.ranks.first:
             return nullcontext()
         return RunLog(self.out, self.columns, resumed_step=self.step)
+
+    def look_at_the_start(self, log: RunLog | None) -> None:
+        """Score what a run begins with, where that is worth something: weights, or a fill.
+
+        So the best weights are never worse than those. A best that is gone is no longer the best.
+        """
+        if self.best is not None and not (self.out / BEST).exists():
+            self.watcher.note(
+                f"Note: {self.out / BEST} is gone; the best of the validations to come is kept."
+            )
+            self.best = None
+        begins_well = self.run.model.base != "none" or self.run.init_from is not None
+        if self.step == 0 and begins_well and len(self.validation):
+            score = self.validate(log)
+            self.watcher.note(f"step 0: error in the holes {score:.0f} validation, before training")
 
     def one_step(self, stored: StoredBatch) -> None:
         """Learn from a batch."""
