@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--levels", type=int, default=8)
     network_gpu.add_arguments(parser)
     arguments = parser.parse_args()
-    config = ModelConfig(arguments.width, arguments.levels)
+    config = ModelConfig(arguments.width, arguments.levels, base="none")
     print_machine()
     if arguments.device:
         network_gpu.print_device(config, arguments)

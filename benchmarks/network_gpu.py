@@ -202,7 +202,7 @@ def _print_training(
     best = 0.0
     for batch in arguments.batches:
         for name, decoder in (("split", "split"), ("concat", "concat")):
-            model = ModelConfig(config.width, config.levels, decoder=decoder)
+            model = ModelConfig(config.width, config.levels, base="none", decoder=decoder)
             train = TrainConfig(
                 10**6, batch, loss=loss, precision=arguments.precision, channels_last=True,
                 compiled=compiled,

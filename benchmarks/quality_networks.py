@@ -66,9 +66,11 @@ class Trained:
 NORMED = replace(SETTINGS, frozen_norm="none")
 OURS = "partial, push-pull base"
 CANDIDATES = {
-    "plain, mse": Candidate(ModelConfig(32, 4, "plain"), NORMED),
-    "partial, mse": Candidate(ModelConfig(32, 4), NORMED),
-    "partial, mse+ssim": Candidate(ModelConfig(32, 4), replace(NORMED, loss="mse+ssim")),
+    "plain, mse": Candidate(ModelConfig(32, 4, "plain", "none"), NORMED),
+    "partial, mse": Candidate(ModelConfig(32, 4, base="none"), NORMED),
+    "partial, mse+ssim": Candidate(
+        ModelConfig(32, 4, base="none"), replace(NORMED, loss="mse+ssim")
+    ),
     "plain, push-pull base": Candidate(ModelConfig(48, 2, "plain", "push-pull"), SETTINGS),
     OURS: Candidate(ModelConfig(48, 2, base="push-pull"), SETTINGS),
 }

@@ -63,7 +63,8 @@ def commands(steps: int) -> list[str]:
         "dunhuang-data build --plan plan --masks masks -o shards --shard-size 40",
         "dunhuang-data stats shards --figure stats.png",
         "dunhuang-data preview shards -o samples.png",
-        f"dunhuang-train --dataset shards -o run --width 8 --batch 8 --steps {steps} --lr 2e-3",
+        "dunhuang-train --dataset shards -o run --preset tiny --width 16 --batch 8 "
+        f"--steps {steps}",
         "dunhuang-train evaluate run/best.safetensors --dataset shards --split test -o scores",
         "dunhuang-data make-masks -o coffee-hole --size 400x600 --steps 120000 --count 1 --png",
         "dunhuang-train restore run/best.safetensors pictures/coffee.png "
@@ -119,8 +120,8 @@ def run_demo(out: Path, steps: int, overwrite: bool) -> None:
     for name, meaning in WHERE_TO_LOOK.items():
         console.say(f"  {out / name}  {meaning}")
     console.say(
-        f"\nThe {steps} steps of a network this small only show that every part works; the table "
-        "above says how far it is behind Telea's method. The commands are in "
+        f"\nThe {steps} steps of a network this small only show that every part works: what it does is "
+        "mostly the smooth fill from which it starts, as the table above says. The commands are in "
         f"{out / MARKER}; run them with your own pictures and more steps."
     )
 

@@ -11,12 +11,12 @@ from dunhuang_trainer.model import CONTRAST, PartialConvUNet, encoder_channels
 from dunhuang_trainer.partial_conv import PartialConv2d
 from dunhuang_trainer.push_pull import push_pull_fill
 
-SMALL = ModelConfig(width=4, levels=3)
+SMALL = ModelConfig(width=4, levels=3, base="none")
 
 
-def test_the_default_is_the_seeds_network() -> None:
+def test_without_a_base_it_is_the_seeds_network() -> None:
     with torch.device("meta"):  # shapes only
-        model = PartialConvUNet(ModelConfig())
+        model = PartialConvUNet(ModelConfig(base="none"))
     weights = {name: tuple(value.shape) for name, value in model.named_parameters()}
     convolutions = sum(
         value.numel() for name, value in model.named_parameters() if name.endswith("conv.weight")
@@ -31,7 +31,7 @@ def test_the_default_is_the_seeds_network() -> None:
 
 @pytest.mark.parametrize("levels", [1, 3, 5])
 def test_any_multiple_of_its_step_goes_through(levels: int) -> None:
-    config = ModelConfig(width=4, levels=levels)
+    config = ModelConfig(width=4, levels=levels, base="none")
     model = PartialConvUNet(config).eval()
     shape = (2 * config.multiple, 3 * config.multiple)
     valid = (torch.rand(2, 1, *shape) < 0.7).float()
@@ -54,7 +54,7 @@ def test_what_lies_in_the_holes_changes_no_prediction() -> None:
 
 def test_it_starts_near_mid_grey() -> None:
     torch.manual_seed(0)
-    model = PartialConvUNet(ModelConfig(width=16, levels=5))
+    model = PartialConvUNet(ModelConfig(width=16, levels=5, base="none"))
     predicted = model(torch.rand(4, 3, 64, 96), torch.ones(4, 1, 64, 96)).detach()
     assert abs(float(predicted.mean()) - 0.5) < 0.3
     assert float(predicted.std()) < 0.5

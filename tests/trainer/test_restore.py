@@ -130,7 +130,7 @@ def test_bad_masks_and_tiles_are_sentences(model: PartialConvUNet) -> None:
 
 @pytest.mark.parametrize("levels", [2, 3])
 def test_what_no_known_pixel_reaches_is_said_and_filled_with_the_mean(levels: int) -> None:
-    model = PartialConvUNet(ModelConfig(2, levels)).eval()
+    model = PartialConvUNet(ModelConfig(2, levels, base="none")).eval()
     picture = draw_picture(40, 160, "deep")
     valid = np.ones((40, 160), dtype=np.uint8)
     valid[:, 32:] = 0  # a straight edge: the network sees 3 * 2**levels - 1 px beyond it

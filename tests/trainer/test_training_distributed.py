@@ -17,7 +17,8 @@ from dunhuang_trainer.training.log import read_log
 from dunhuang_trainer.training.validation import hole_mse
 
 CPU = torch.device("cpu")
-FIT = ("--width", "4", "--levels", "3", "--batch", "8", "--steps", "6", "--log-every", "1",
+FIT = ("--base", "none", "--width", "4",
+       "--levels", "3", "--batch", "8", "--steps", "6", "--log-every", "1",
        "--validate-every", "3", "--samples", "2", "--device", "cpu", "--masks", "per-epoch",
        "--flip", "0.5", "--ema", "0.9", "--clip", "1", "--accumulate", "2")  # fmt: skip
 
@@ -56,6 +57,8 @@ def test_two_processes_stop_together_and_one_goes_on(dataset: Path, tmp_path: Pa
     done = fit(2, "--dataset", dataset, "-o", out, *FIT, "--time-limit", "0s")
     assert done.returncode == 0, done.stderr
     assert "Stopped after step 1: the time limit is reached. Go on with:" in done.stderr
+    again = f"torchrun --nproc-per-node 2 -m dunhuang_trainer fit --resume -o {out}"
+    assert again in done.stderr
     assert load_state(out / STATE)["step"] == 1
     done = fit(1, "--resume", "-o", out)
     assert done.returncode == 0, done.stderr
@@ -76,7 +79,7 @@ def test_statistics_of_its_own_in_each_process_do_not_change_a_resumed_run(
         assert str([row[name] for row in one]) == str([row[name] for row in two])
     last = [load_weights(out / LAST) for out in (whole, out)]
     assert last[0][1] == last[1][1]
-    score = hole_mse(last[0][0], open_split(dataset, "val", ModelConfig(4, 3)), 2, CPU)
+    score = hole_mse(last[0][0], open_split(dataset, "val", ModelConfig(4, 3, base="none")), 2, CPU)
     assert score == pytest.approx(one[-1]["val_hole_mse"], rel=1e-6)
 
 

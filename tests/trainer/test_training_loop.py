@@ -36,7 +36,7 @@ from dunhuang_trainer.training.stopping import StopRequest
 from dunhuang_trainer.training.validation import hole_mse
 
 CPU = torch.device("cpu")
-SMALL = ModelConfig(width=8, levels=3)
+SMALL = ModelConfig(width=8, levels=3, base="none")
 HERE = Execution(CPU)
 MEASURED = ("images_per_second", "waiting", "memory_mb")
 
@@ -332,7 +332,9 @@ def test_fine_tuning_starts_from_the_weights(dataset: Path, tmp_path: Path) -> N
     for part in ("model", "average"):
         assert all(torch.equal(state[part][name], value) for name, value in weights.items())
     with pytest.raises(CheckpointError, match="do not fit this network"):
-        start_run(dataset, tmp_path / "third", ModelConfig(4, 3), config(4), init_from=first)
+        start_run(
+            dataset, tmp_path / "third", ModelConfig(4, 3, base="none"), config(4), init_from=first
+        )
     assert not (tmp_path / "third").exists()
 
 
@@ -546,7 +548,7 @@ def test_two_processes_cannot_train_one_run(dataset: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("part", "name", "value"), [("train", "learning_rate", 0.5), ("model", "base", "push-pull")]
+    ("part", "name", "value"), [("train", "learning_rate", 0.5), ("model", "width", 16)]
 )
 def test_settings_that_were_changed_in_run_json_are_a_sentence(
     dataset: Path, tmp_path: Path, part: str, name: str, value: object

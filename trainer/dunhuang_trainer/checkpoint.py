@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from dunhuang_data.atomic import write_bytes
-from dunhuang_data.errors import CheckpointError, UsageProblem
+from dunhuang_data.errors import CheckpointError, EnvironmentProblem, UsageProblem
 from dunhuang_trainer.config import ModelConfig, TrainConfig, settings_of
 from dunhuang_trainer.model import PartialConvUNet
 
@@ -146,6 +146,8 @@ def load_state(path: Path) -> dict[str, Any]:
     ------
     CheckpointError
         If it is missing or damaged.
+    EnvironmentProblem
+        If it may not be read.
     """
 
     def unreadable(why: str) -> CheckpointError:
@@ -162,6 +164,11 @@ def load_state(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
+    except PermissionError as error:
+        raise EnvironmentProblem(
+            f"The state {path} may not be read: {error.strerror}. It may be whole: get the right "
+            "to read it, and go on."
+        ) from error
     except OSError as error:
         raise unreadable(error.strerror or str(error)) from error
     except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file

@@ -49,9 +49,9 @@ class ModelConfig:
         Halvings. Patches must be a multiple of ``2 ** levels`` pixels; 8 brings 256 px to 1.
     convolution : {"partial", "plain"}
         ``"plain"`` is the same network of ordinary convolutions, to compare with.
-    base : {"none", "push-pull"}
+    base : {"push-pull", "none"}
         ``"push-pull"``: the network predicts a correction to `dunhuang_trainer.push_pull`, and its
-        last layer starts at zero. ``"none"``: it predicts the picture itself.
+        last layer starts at zero. ``"none"``: it predicts the picture itself, as the seed's does.
     decoder : {"split", "concat"}
         How a decoder level is computed; the weights and, but for rounding, the results are the
         same. See `dunhuang_trainer.model`.
@@ -60,7 +60,7 @@ class ModelConfig:
     width: int = 64
     levels: int = 8
     convolution: str = "partial"
-    base: str = "none"
+    base: str = "push-pull"
     decoder: str = "split"
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """``fit``: train, or go on training."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -76,7 +77,7 @@ def fit(ctx: click.Context, /, out: Path, **options: Any) -> None:
     if not execution.ranks.first:
         console.only_errors(f"process {execution.ranks.rank}")
     staged = options["stages"] is not None or (options["resume"] and stages.begun(out))
-    again = _resume_line(ctx, out)
+    again = _resume_line(ctx, out, execution.ranks.several)
     if options["resume"]:
         _refuse_settings(ctx)
     with stop.on_signals(), joined(execution.ranks, execution.device):
@@ -124,11 +125,15 @@ def _refuse_settings(ctx: click.Context) -> None:
             )
 
 
-def _resume_line(ctx: click.Context, out: Path) -> str:
+def _resume_line(ctx: click.Context, out: Path, several: bool) -> str:
     """Return the command that goes on with a run."""
     moved = "".join(
         f" --{name} {quote(str(ctx.params[name]))}"
         for name in ("dataset", "features")
         if ctx.params["resume"] and ctx.params[name] is not None
     )
-    return f"dunhuang-train fit --resume -o {quote(str(out))}{moved}"
+    command = "dunhuang-train"
+    if several:
+        here = os.environ.get("LOCAL_WORLD_SIZE", "N")
+        command = f"torchrun --nproc-per-node {here} -m dunhuang_trainer"
+    return f"{command} fit --resume -o {quote(str(out))}{moved}"
