@@ -120,8 +120,9 @@ def run_demo(out: Path, steps: int, overwrite: bool) -> None:
     for name, meaning in WHERE_TO_LOOK.items():
         console.say(f"  {out / name}  {meaning}")
     console.say(
-        f"\nThe {steps} steps of a network this small only show that every part works: what it does is "
-        "mostly the smooth fill from which it starts, as the table above says. The commands are in "
+        f"\nThe {steps} steps of a network this small only show that every part works: what it "
+        "does is mostly the smooth fill from which it starts, as the table above says. The "
+        "commands are in "
         f"{out / MARKER}; run them with your own pictures and more steps."
     )
 

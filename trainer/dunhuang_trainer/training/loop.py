@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from dunhuang_data.atomic import locked
-from dunhuang_data.errors import CheckpointError, ResumeMismatchError
+from dunhuang_data.errors import CheckpointError, DatasetError
 from dunhuang_trainer.checkpoint import (
     CheckpointInfo,
     all_finite,
@@ -118,12 +118,11 @@ class _Training:
         self.execution, self.watcher, self.ranks = execution, watcher, execution.ranks
         self.config.check_batch(self.ranks.world_size)
         dataset, features = execution.dataset or run.dataset, execution.features or run.features
-        for path, name in ((dataset, "dataset"), (features, "features")):
-            if path is not None and not path.exists():
-                raise ResumeMismatchError(
-                    f"{path}, which this run began with, is not there. Say where it is now with "
-                    f"--{name}."
-                )
+        if not dataset.exists():
+            raise DatasetError(
+                f"{dataset}, the dataset this run began with, is not there. Say where it is now "
+                "with --dataset."
+            )
         self.training = open_split(dataset, "train", run.model)
         self.validation = open_split(dataset, "val", run.model)
         same_dataset(self.training, run)
