@@ -261,7 +261,11 @@ class TestTraining:
         document = json.loads((run / "run.json").read_text())
         gone = {**document, "dataset": str(tmp_path / "gone")}
         (run / "run.json").write_text(json.dumps(gone))
-        check(invoke("dunhuang-train", "fit", "--resume", "-o", run), 3, "gone, the dataset this run began")
+        check(
+            invoke("dunhuang-train", "fit", "--resume", "-o", run),
+            3,
+            "gone, the dataset this run began",
+        )
         moved = shutil.copytree(dataset, tmp_path / "moved")
         resumed = invoke("dunhuang-train", "--resume", "-o", run, "--dataset", moved)
         assert resumed.code == 0, resumed.err
