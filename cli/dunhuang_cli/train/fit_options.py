@@ -29,7 +29,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "seed": {"base": "none", "loss": "mse", "batch": 32, "epochs": EPOCHS, "flip": 0.5},
     "paper": {"base": "none", "loss": "paper", "batch": 6},
     "tiny": {
-        "base": "push-pull", "width": 48, "levels": 2, "freeze_norm": "all", "batch": 16,
+        "base": "push-pull", "width": 32, "levels": 2, "freeze_norm": "all", "batch": 8,
         "lr": 2e-3, "warmup": 20, "schedule": "cosine", "ema": 0.998, "masks": "per-epoch",
         "flip": 0.5, "quarter_turns": True,
     },
