@@ -14,7 +14,18 @@ import click
 from dunhuang_data.errors import DunhuangError, EnvironmentProblem
 
 LINE_EVERY_S = 30.0
+_leaves_at_once = False
 _speaks_as = ""  # of several processes, all but the first only name themselves in errors
+
+
+def leave_at_once() -> None:
+    """End the process, when the command is over, without taking Python and its libraries apart.
+
+    For one of several processes: threads of torch's connections may outlive them, and then the
+    system ends a process as crashed that had done all its work.
+    """
+    global _leaves_at_once
+    _leaves_at_once = True
 
 
 def only_errors(name: str) -> None:
@@ -190,7 +201,12 @@ def run(group: click.Group, name: str) -> NoReturn:
         code = _answer(error, name)
         if verbose:
             traceback.print_exception(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    if _leaves_at_once:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _answer(error: BaseException, name: str) -> int:

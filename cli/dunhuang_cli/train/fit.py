@@ -74,6 +74,8 @@ def fit(ctx: click.Context, /, out: Path, **options: Any) -> None:
 
     execution = runs.execution_of(ctx)
     stop = StopRequest(options["time_limit"], passed_on=execution.ranks.several)
+    if execution.ranks.several:
+        console.leave_at_once()
     if not execution.ranks.first:
         console.only_errors(f"process {execution.ranks.rank}")
     staged = options["stages"] is not None or (options["resume"] and stages.begun(out))

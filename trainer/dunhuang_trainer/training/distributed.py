@@ -1,5 +1,6 @@
 """Several processes that train one network: started by torchrun, joined here."""
 
+import gc
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -104,6 +105,7 @@ def joined(ranks: Ranks, device: torch.device) -> Iterator[None]:
             "as its last checkpoint left it."
         ) from error
     finally:
+        gc.collect()  # what still holds the connection ends before it
         dist.destroy_process_group()
 
 
