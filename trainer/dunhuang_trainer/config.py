@@ -21,7 +21,13 @@ SELECT_ON = ("val", "none")
 PRECISIONS = ("float32", "bf16", "fp16")
 
 
-def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse what is none of an option's choices.
+
+    Raises
+    ------
+    UsageProblem
+    """
     if value not in choices:
         raise UsageProblem(f"{option} is {value!r}; expected one of {', '.join(choices)}.")
 
@@ -33,7 +39,7 @@ def check_masks(masks: str) -> None:
     ------
     UsageProblem
     """
-    _check_choice("--masks", masks, MASKS)
+    check_choice("--masks", masks, MASKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +70,9 @@ class ModelConfig:
     decoder: str = "split"
 
     def __post_init__(self) -> None:
-        _check_choice("--convolution", self.convolution, CONVOLUTIONS)
-        _check_choice("--base", self.base, BASES)
-        _check_choice("--decoder", self.decoder, DECODERS)
+        check_choice("--convolution", self.convolution, CONVOLUTIONS)
+        check_choice("--base", self.base, BASES)
+        check_choice("--decoder", self.decoder, DECODERS)
         if self.width < 1 or not 1 <= self.levels <= 12:
             raise UsageProblem(
                 f"--width {self.width} and --levels {self.levels} make no network; expected a "
@@ -155,11 +161,11 @@ class TrainConfig:
                 "--select-on test: weights that were chosen on the test split have seen it, and "
                 "its scores say nothing any more. Choose on val, or none to keep the last."
             )
-        _check_choice("--select-on", self.select_on, SELECT_ON)
-        _check_choice("--schedule", self.schedule, SCHEDULES)
-        _check_choice("--loss", self.loss, LOSSES)
-        _check_choice("--freeze-norm", self.frozen_norm, FROZEN_NORMS)
-        _check_choice("--precision", self.precision, PRECISIONS)
+        check_choice("--select-on", self.select_on, SELECT_ON)
+        check_choice("--schedule", self.schedule, SCHEDULES)
+        check_choice("--loss", self.loss, LOSSES)
+        check_choice("--freeze-norm", self.frozen_norm, FROZEN_NORMS)
+        check_choice("--precision", self.precision, PRECISIONS)
         for option, value, least in (
             ("--steps", self.steps, 1),
             ("--validate-every", self.validate_every, 1),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dunhuang_data.errors import UsageProblem
 from dunhuang_trainer.composite import composite
-from dunhuang_trainer.config import LOSSES
+from dunhuang_trainer.config import LOSSES, check_choice
 from dunhuang_trainer.losses.perceptual import PaperTerms, PosterTerms
 from dunhuang_trainer.losses.similarity import similarity
 from dunhuang_trainer.losses.terms import Pictures, full_precision, image_mean, settled
@@ -140,8 +140,7 @@ def check_features(name: str, features: Path | None) -> str | None:
 
 
 def _weights_for(name: str, features: Path | None) -> dict[str, Tensor] | None:
-    if name not in LOSSES:
-        raise UsageProblem(f"--loss is {name!r}; expected one of {', '.join(LOSSES)}.")
+    check_choice("--loss", name, LOSSES)
     if name in PERCEPTUAL:
         return vgg_weights(features)
     if features is not None:
