@@ -1,6 +1,6 @@
 """Restore every target by every method, and score what comes out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from dunhuang_data.atomic import Progress, no_progress
-from dunhuang_data.executors import run_jobs
+from dunhuang_data.executors import cores, run_jobs
 from dunhuang_data.mask_stats.measuring import depth_and_radius
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import UInt8Array
@@ -20,6 +20,8 @@ from dunhuang_trainer.evaluate.targets import Target, Targets
 from dunhuang_trainer.metrics import score_pictures
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.restore import restore_picture
+
+WORTH_A_PROCESS = 2_000_000  # pixels: some ten seconds of filling and scoring
 
 Restorer = Callable[[Sequence[Target]], Sequence[UInt8Array]]
 """Takes some targets, and returns one restored picture, (H, W, 3) uint8, for each."""
@@ -66,6 +68,12 @@ class Network:
             composite_uint8(predicted[place], one.image, one.valid, reached[place, ..., 0] > 0)
             for place, one in enumerate(targets)
         ]
+
+
+def workers_for(shapes: Iterable[tuple[int, int]]) -> int:
+    """Return how many processes are worth their start, for targets of so many pixels (H, W)."""
+    pixels = sum(height * width for height, width in shapes)
+    return max(1, min(cores(), pixels // WORTH_A_PROCESS))
 
 
 @dataclass(frozen=True, slots=True)
