@@ -53,7 +53,7 @@ def checkpoint(tmp_path: Path) -> Path:
     from dunhuang_trainer.model import PartialConvUNet
 
     torch.manual_seed(0)
-    config = ModelConfig(4, 3)
+    config = ModelConfig(4, 3, base="none")
     path = tmp_path / "best.safetensors"
     info = CheckpointInfo(config, TrainConfig(1), 9, "ab" * 32, 32, {})
     save_weights(path, PartialConvUNet(config), info)
@@ -123,7 +123,7 @@ def test_runs_have_a_mean_and_a_spread(invoke: Invoke, gallery: Path) -> None:
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     (runs,) = json.loads(outcome.out)["runs"]
-    means = [9, np.mean([(40 + place) ** 2 for place in range(5)])]
+    means = [9.0, float(np.mean([(40 + place) ** 2 for place in range(5)]))]
     assert runs["scores"]["mse_hole"]["mean"] == pytest.approx(np.mean(means))
     assert runs["scores"]["mse_hole"]["sd"] == pytest.approx(np.std(means, ddof=1))
     outcome = invoke(

@@ -183,11 +183,13 @@ def test_names_that_clash_are_refused(checkpoint: Path) -> None:
 
 
 def test_what_is_not_there_or_is_a_run_is_a_sentence(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"gone cannot be read: it is not there\. Name a checkpoint"):
+    with pytest.raises(
+        CheckpointError, match=r"gone cannot be read: it is not there\. Name a checkpoint"
+    ):
         open_judged([str(tmp_path / "gone")], CPU)
     for name in ("run.json", "last.state.pt"):
         (checkpoint.parent / name).write_text("{}")
-    with pytest.raises(PictureError, match=r"run is a run, .* run/best\.safetensors"):
+    with pytest.raises(PictureError, match=r"run is a run, .*/run/best\.safetensors"):
         open_judged([str(checkpoint.parent)], CPU)
 
 

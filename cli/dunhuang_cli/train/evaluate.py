@@ -23,7 +23,6 @@ from dunhuang_data.recipe import ReadingRecipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dunhuang_data.types import UInt8Array
     from dunhuang_trainer.evaluate.comparison import Comparison, Runs
     from dunhuang_trainer.evaluate.judged import Judged
     from dunhuang_trainer.evaluate.records import ScoreArray
@@ -50,9 +49,11 @@ CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
     "--grey",
     type=click.Choice(["refuse", "threshold"]),
     default="refuse",
-    help="What to do with masks that are not black and white alone; half of white is the threshold.",
+    help="What to do with masks that are not black and white alone.",
 )
-@click.option("--damage", type=FILE, help="Masks of real damage in the pictures, which never counts.")
+@click.option(
+    "--damage", type=FILE, help="Masks of real damage in the pictures, which never counts."
+)
 @click.option(
     "--damage-is",
     type=click.Choice(["white", "black"]),
@@ -141,8 +142,8 @@ def evaluate(
     from dunhuang_data.refusals import refuse_existing
     from dunhuang_trainer.devices import pick_device
     from dunhuang_trainer.evaluate.judged import match_all, open_judged
+    from dunhuang_trainer.evaluate.judging import best_and_worst, filled_with, workers_for
     from dunhuang_trainer.evaluate.judging import evaluate as score_all
-    from dunhuang_trainer.evaluate.judging import workers_for
     from dunhuang_trainer.evaluate.outputs import document, write_scores
     from dunhuang_trainer.evaluate.records import score_array
     from dunhuang_trainer.evaluate.tables import evaluation_of
@@ -181,10 +182,13 @@ def evaluate(
         "left_out": problems,
         **document(evaluation, *compared, WHY_THEY_DIFFER),
     }
+    shown = (people[0].name, people[0].restore) if people else (fills[0], filled_with(fills[0]))
     if out is not None:
         with new_folder(out, CONTENTS, overwrite, inputs) as folder:
             write_scores(array, folder / "scores.csv")
-            write_picture(folder / "sheet.png", _sheet(targets, places, people, array))
+            sheet = best_and_worst(targets, array, *shown)
+            if sheet is not None:
+                write_picture(folder / "sheet.png", sheet)
             write_json(folder / CONTENTS[0], console.without_nan(found))
         write_run_toml(ctx, out)
     _show(evaluation, *compared, WHY_THEY_DIFFER)
@@ -210,9 +214,7 @@ def _baselines(ctx: click.Context, text: str) -> list[str]:
 FOLDER_OPTIONS = ("pictures", "masks", "white_is", "damage", "groups")
 
 
-def _targets(
-    ctx: click.Context, people: "Sequence[Judged]", reading: ReadingRecipe
-) -> "Targets":
+def _targets(ctx: click.Context, people: "Sequence[Judged]", reading: ReadingRecipe) -> "Targets":
     """Open what is judged on: a split of a dataset, or folders."""
     from dunhuang_data.types import as_split
     from dunhuang_trainer.data import DatasetReader, open_split
@@ -278,9 +280,7 @@ def _face(problems: "Sequence[str]", judged: int, allow_missing: bool) -> None:
 def _said_of(ctx: click.Context) -> dict[str, Any]:
     """Return what was judged on, as plain values."""
     names = ("dataset", "split") if ctx.params["dataset"] is not None else FOLDER_OPTIONS
-    return {
-        name: str(value) for name in names if (value := ctx.params[name]) is not None
-    }
+    return {name: str(value) for name in names if (value := ctx.params[name]) is not None}
 
 
 def _comparisons(
@@ -322,10 +322,3 @@ def _show(
             console.say(note)
     for sentence in sentences(evaluation):
         console.say(sentence)
-
-
-def _sheet(
-    targets: "Targets", places: "Sequence[int]", people: "Sequence[Judged]", array: "ScoreArray"
-) -> "UInt8Array":
-    """Draw the best, the median and the worst of the first that is judged."""
-    raise NotImplementedError

@@ -46,9 +46,7 @@ class Predictions:
         self._left_out: list[str] = []
         self._files = files_by_key(folder, self._left_out)
 
-    def match(
-        self, shapes: dict[str, tuple[int, int]], flawed: Collection[str] = ()
-    ) -> list[str]:
+    def match(self, shapes: dict[str, tuple[int, int]], flawed: Collection[str] = ()) -> list[str]:
         """Pair the files with targets, and look at every one.
 
         Parameters
