@@ -113,7 +113,7 @@ def sample_grid(
 
 
 def compared(target: UInt8Array, valid: UInt8Array, restored: UInt8Array) -> list[UInt8Array]:
-    """Return what a restoration is judged by: masked, restored, target, error enlarged, (H, W, 3)."""
+    """Return what a restoration is judged by, (H, W, 3) each: masked, restored, target, error."""
     error = np.abs(restored.astype(np.int16) - target.astype(np.int16))
     enlarged = np.clip(ENLARGED * error, 0, WHITE_LEVEL).astype(np.uint8)
     return [masked_image(target, valid), restored, target, enlarged]
