@@ -116,6 +116,11 @@ def test_the_rim_is_three_pixels_by_euclid() -> None:
     assert not rim[23, 31]  # √10
     assert not rim[20, 30]
     assert rim.sum() == 28
+    damage[:] = 0
+    damage[20, 30] = damage[20, 29] = 1  # a known pixel is known, though it does not count
+    beside = region_masks(valid, damage)["rim"]
+    assert beside.sum() == 27
+    assert not beside[20, 29]
 
 
 def test_hole_and_known_make_the_whole_and_damage_is_in_none() -> None:

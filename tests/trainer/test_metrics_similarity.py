@@ -1,5 +1,7 @@
 """Both conventions of SSIM are scikit-image's, whatever the picture and however it is cut."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -124,3 +126,14 @@ def test_pictures_of_one_and_of_four_channels_are_compared_too(convention: str) 
     four = [np.concatenate([one, one[..., :1]], axis=-1) for one in (picture, target)]
     expected = (3 * together + each[0]) / 4
     assert ssim_map(four[0], four[1], convention) == pytest.approx(expected, abs=1e-14, nan_ok=True)
+
+
+def test_every_thread_has_its_own_memory() -> None:
+    way = CONVENTIONS["ssim_uniform7"]
+    here = windows._room(9, 20, 3, way)
+    assert windows._room(9, 20, 3, way) is here
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(windows._room, 9, 20, 3, way).result() is not here
+    other = windows._room(9, 20, 3, CONVENTIONS["ssim_gauss11"])
+    assert other is not here
+    assert windows._room(9, 20, 3, way) is here
