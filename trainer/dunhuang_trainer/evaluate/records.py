@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dunhuang_data.errors import DataProblem
+from dunhuang_data.errors import DataProblem, UsageProblem
 from dunhuang_trainer.buckets import Bools, Floats
 
 BASELINE_ORDER = (
@@ -85,11 +85,27 @@ class ScoreArray:
     values: Floats
     there: Bools
 
+    def row(self, method: str) -> int:
+        """Return the place of a method.
+
+        Raises
+        ------
+        UsageProblem
+            If it was not scored.
+        """
+        if method not in self.methods:
+            raise UsageProblem(
+                f"There are no scores of {method}, but of {', '.join(self.methods)}. Choose among "
+                "them."
+            )
+        return self.methods.index(method)
+
     def of(self, method: str, name: str) -> Floats:
         """Return one score of one method on all samples, (N,) float64; NaN if there is none."""
+        row = self.row(method)
         if name not in self.names:
             return np.full(len(self.keys), np.nan)
-        found: Floats = self.values[self.methods.index(method), :, self.names.index(name)]
+        found: Floats = self.values[row, :, self.names.index(name)]
         return found
 
     def missing(self) -> dict[str, list[str]]:
