@@ -7,7 +7,6 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.options import (
-    FILE,
     config_option,
     device_option,
     json_option,
@@ -18,76 +17,28 @@ from dunhuang_cli.options import (
     write_run_toml,
 )
 from dunhuang_cli.reading_options import reading_options
+from dunhuang_cli.train.evaluate_options import judging_options
 from dunhuang_data.recipe import ReadingRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
     from dunhuang_trainer.evaluate.comparison import Comparison, Runs
     from dunhuang_trainer.evaluate.judged import Judged
+    from dunhuang_trainer.evaluate.learned import LearnedScores
     from dunhuang_trainer.evaluate.records import ScoreArray
     from dunhuang_trainer.evaluate.tables import Evaluation
     from dunhuang_trainer.evaluate.targets import Targets
 
+INPUTS = ("dataset", "pictures", "masks", "damage", "groups")
 CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
 
 
 @click.command()
 @click.argument("judged", metavar="[NAME=]CKPT|FOLDER...", nargs=-1)
-@click.option("--dataset", type=FILE, help="Judge on a dataset of dunhuang-data build …")
-@click.option(
-    "--split", type=click.Choice(["train", "val", "test"]), default="test", help="… on this split."
-)
-@click.option("--pictures", type=FILE, help="Judge on a folder of undamaged pictures …")
-@click.option("--masks", type=FILE, help="… with their masks, of the same names.")
-@click.option(
-    "--white-is",
-    type=click.Choice(["hole", "known"]),
-    help="What white stands for in the masks; both are in use, so it is never guessed.",
-)
-@click.option(
-    "--grey",
-    type=click.Choice(["refuse", "threshold"]),
-    default="refuse",
-    help="What to do with masks that are not black and white alone.",
-)
-@click.option(
-    "--damage", type=FILE, help="Masks of real damage in the pictures, which never counts."
-)
-@click.option(
-    "--damage-is",
-    type=click.Choice(["white", "black"]),
-    default="white",
-    help="What marks damage in them.",
-)
-@click.option(
-    "--groups", type=FILE, help="CSV table picture,group: intervals draw groups as a whole."
-)
-@click.option(
-    "--predictions",
-    type=FILE,
-    multiple=True,
-    help="A folder of restorations to judge; the same as naming it.",
-)
-@click.option(
-    "--allow-missing", is_flag=True, help="Judge what is whole, and say what was left out."
-)
-@click.option("--runs", is_flag=True, help="They are runs of one thing: show mean and spread.")
-@click.option(
-    "--baselines",
-    default="all",
-    metavar="all|none|NAME,...",
-    help="Fills without training to put beside them.",
-)
-@click.option(
-    "--legacy-course",
-    is_flag=True,
-    help="Add the figure that the course's script printed as MSE, to read old posters.",
-)
-@click.option("-o", "--out", type=FILE, help="Also write scores.csv, scores.json and sheet.png.")
-@click.option("--batch", type=click.IntRange(1), default=8, help="Samples at once.")
-@click.option("--tile", default=1024, help="Larger pictures are restored in tiles of so many px.")
-@click.option("--overlap", default=128, help="How far tiles overlap, in px.")
+@judging_options
 @workers_option("as many as there are cores, 1 for few samples")
 @device_option
 @reading_options
@@ -98,31 +49,14 @@ CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
 @click.pass_context
 def evaluate(
     ctx: click.Context,
+    /,
     judged: tuple[str, ...],
-    dataset: Path | None,
-    split: str,
-    pictures: Path | None,
-    masks: Path | None,
-    white_is: str | None,
-    grey: str,
-    damage: Path | None,
-    damage_is: str,
-    groups: Path | None,
     predictions: tuple[Path, ...],
-    allow_missing: bool,
-    runs: bool,
-    baselines: str,
-    legacy_course: bool,
     out: Path | None,
-    batch: int,
-    tile: int,
-    overlap: int,
-    workers: int,
-    device: str,
     reading: ReadingRecipe,
-    seed: int,
     overwrite: bool,
     json: bool,
+    **chosen: Any,
 ) -> None:
     """Score networks, and restorations of other programs.
 
@@ -150,26 +84,30 @@ def evaluate(
     from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
     given = [*judged, *map(str, predictions)]
+    seed, runs = chosen["seed"], chosen["runs"]
     if out is not None:
-        named = (dataset, pictures, masks, damage, groups, *predictions)
-        inputs = [*(one for one in named if one is not None), *map(Path, judged)]
+        named = (*(chosen[name] for name in INPUTS), *predictions, *map(Path, judged))
+        inputs = [one for one in named if one is not None]
         refuse_existing(out, CONTENTS, overwrite, inputs)
-    fills = _baselines(ctx, baselines)
+    fills = _baselines(ctx, chosen["baselines"])
     if not given and not fills:
         raise click.UsageError("There is nothing to judge: name a checkpoint or a folder.", ctx)
-    people = open_judged(given, pick_device(device), tile, overlap)
+    device = pick_device(chosen["device"])
+    people = open_judged(given, device, chosen["tile"], chosen["overlap"])
     targets = _targets(ctx, people, reading)
     places, problems = match_all(targets, people)
-    _face(problems, len(places), allow_missing)
+    _face(problems, len(places), chosen["allow_missing"])
+    learned = _learned(chosen, device, len(places))
     with console.progress(len(places), "judging") as progress:
         scores = score_all(
             targets,
             places,
             {one.name: one.restore for one in people},
             baselines=fills,
-            batch_size=batch,
-            workers=workers or workers_for(map(targets.shape_of, places)),
-            course=legacy_course,
+            batch_size=chosen["batch"],
+            workers=chosen["workers"] or workers_for(map(targets.shape_of, places)),
+            course=chosen["legacy_course"],
+            learned=learned,
             progress=progress,
         )
     names = [one.name for one in people]
@@ -181,6 +119,7 @@ def evaluate(
         "on": _said_of(ctx),
         "left_out": problems,
         **document(evaluation, *compared, WHY_THEY_DIFFER),
+        "fid": {} if learned is None else learned.fid(),
     }
     shown = (people[0].name, people[0].restore) if people else (fills[0], filled_with(fills[0]))
     if out is not None:
@@ -209,6 +148,23 @@ def _baselines(ctx: click.Context, text: str) -> list[str]:
             f"--baselines names {unknown[0]!r}; there are {', '.join(by_name)}, all and none.", ctx
         )
     return [name for short, name in by_name.items() if short in asked]
+
+
+def _learned(chosen: dict[str, Any], device: "torch.device", count: int) -> "LearnedScores | None":
+    """Open the networks of LPIPS and FID, if they were asked for."""
+    if chosen["lpips"] is None and not chosen["fid"]:
+        return None
+    from dunhuang_trainer.evaluate.learned import LearnedScores
+
+    learned = LearnedScores(
+        device,
+        lpips=chosen["lpips"],
+        lpips_files=(chosen["lpips_weights"], chosen["lpips_linear"]),
+        with_fid=chosen["fid"],
+        fid_file=chosen["fid_weights"],
+    )
+    learned.check_count(count)
+    return learned
 
 
 FOLDER_OPTIONS = ("pictures", "masks", "white_is", "damage", "groups")
