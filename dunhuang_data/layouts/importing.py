@@ -230,15 +230,16 @@ def _about_twins(rows: Sequence[PictureRow]) -> list[str]:
         first, second = twins[0][:2]
         apart = sum(len({row.part for row in same}) > 1 for same in twins)
         found.append(
-            f"{sum(map(len, twins)) - len(twins)} pictures are copies of others, {first.source} "
-            f"and {second.source} first; {apart} of these files are in more than one part."
+            f"{sum(map(len, twins)) - len(twins)} of {len(rows)} pictures are copies of others, "
+            f"{first.source} and {second.source} first; {apart} of these files are in more than "
+            "one part."
         )
     shared = [name for name, parts in photographs.items() if len(parts) > 1]
     if shared:
         parts = " and ".join(part or "." for part in sorted(photographs[shared[0]]))
         found.append(
-            f"{len(shared)} photographs have crops in more than one part, {shared[0]} (in {parts}) "
-            "first: what is trained on in one of them is seen again in the other."
+            f"{len(shared)} of {len(photographs)} photographs have crops in more than one part, "
+            f"{shared[0]} (in {parts}) first: what is trained on in one is seen again in the other."
         )
     return found
 

@@ -146,12 +146,12 @@ def _polarity(
             f"{path} is {own_height} x {own_width} px (height x width), its picture {height} x "
             f"{width} px, so the meaning of white is not checked with it."
         ]
-    change = np.maximum(masked, picture) - np.minimum(masked, picture)
-    of_pixel = change.max(axis=-1)
     if valid.all() or not valid.any():
         return "undecided", []
-    hole = float(of_pixel[valid == 0].mean())
-    known = float(of_pixel[valid == 1].mean())
+    change = (np.maximum(masked, picture) - np.minimum(masked, picture)).astype(np.uint16)
+    of_pixel = change[..., 0] + change[..., 1] + change[..., 2]
+    hole = float(of_pixel[valid == 0].mean()) / 3
+    known = float(of_pixel[valid == 1].mean()) / 3
     if abs(hole - known) > LEAST_CHANGE and min(hole, known) < MOST_UNCHANGED * max(hole, known):
         return ("agrees" if hole > known else "contradicts"), []
     return "undecided", []

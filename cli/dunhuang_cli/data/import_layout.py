@@ -105,7 +105,7 @@ def _show(imported: "Import") -> None:
     for sentence in imported.layout.not_read:
         console.say(sentence)
     if imported.left_out:
-        console.say(f"{len(imported.left_out)} problems; what has one is left out:")
+        console.say(f"{len(imported.left_out)} left out:")
     for sentence in imported.left_out:
         console.say(f"  - {sentence}")
     for sentence in imported.warnings():
