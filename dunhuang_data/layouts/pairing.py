@@ -3,11 +3,13 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from glob import escape
 from pathlib import Path
 
 from dunhuang_data.errors import PictureError
 from dunhuang_data.layouts.records import Entry, Part, Role
 from dunhuang_data.pictures import FoundPicture, find_pictures
+from dunhuang_data.pictures.find import SUFFIXES
 
 DECORATION = re.compile(r"(?P<key>.*[^/])_(?P<word>masked|mask|gt)", re.IGNORECASE | re.DOTALL)
 OF_WORD: Mapping[str, Role] = {"mask": "mask", "masked": "masked", "gt": "picture"}
@@ -99,7 +101,7 @@ def _plural(roles: Iterable[Role]) -> str:
 
 
 def _orphan(part: Part, key: str, own: Mapping[Role, Path], files: Files) -> str:
-    """Say what a key lacks, and whether another name differs in zeros or letters only."""
+    """Say what a key lacks, and what may be meant: a name with other zeros, a file of no use."""
     missing = [role for role in part.needed if role not in own]
     lacks = " and ".join(f"no {WORDS[role]} in {part.folders[role]}" for role in missing)
     there = next(iter(own.values()))
@@ -110,6 +112,14 @@ def _orphan(part: Part, key: str, own: Mapping[Role, Path], files: Files) -> str
         if name != key and _relaxed(name) == _relaxed(key)
     ]
     hint = f" Is {alike[0]} meant? Names must be alike to the letter." if alike else ""
+    unread = [
+        path
+        for role in missing
+        for path in sorted(part.folders[role].glob(f"{escape(key)}.*"))
+        if path.suffix.lower() not in SUFFIXES
+    ]
+    if unread and not alike:
+        hint = f" {unread[0]} is of a kind that is not read; save it as PNG or TIFF."
     return f"{there}: for {key!r} there is {lacks}.{hint}"
 
 

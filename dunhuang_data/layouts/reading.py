@@ -16,6 +16,7 @@ from dunhuang_data.types import UInt8Array
 
 MOST_UNCHANGED = 0.5  # of the change on one side of the mask: the most that the other side has
 LEAST_CHANGE = 8.0  # levels of 0 … 255 between both sides; JPEG changes known pixels by 1 to 4
+OF_ANOTHER = 24.0  # levels; if both sides differ by more, it is hardly the same picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +155,9 @@ def _polarity(
     known = float(of_pixel[valid == 1].mean()) / 3
     if abs(hole - known) > LEAST_CHANGE and min(hole, known) < MOST_UNCHANGED * max(hole, known):
         return ("agrees" if hole > known else "contradicts"), []
+    if min(hole, known) > OF_ANOTHER:
+        return "undecided", [
+            f"{path} differs from its picture by {hole:.0f} of 255 levels in the holes and by "
+            f"{known:.0f} elsewhere: are both of one picture? Look at them."
+        ]
     return "undecided", []

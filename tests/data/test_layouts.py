@@ -293,3 +293,12 @@ def test_the_same_name_in_two_folders_is_two_pictures(tmp_path: Path) -> None:
     save_three("401", root / "train_gt" / "401.jpg", root / "train" / "401_mask.jpg", None)
     assert keys_of(root)["train"][-1] == "401"
     assert keys_of(root)["test"][0] == "401"
+
+
+def test_a_file_of_a_kind_that_is_not_read_is_named(tmp_path: Path) -> None:
+    root = write_folder(tmp_path, ("a", "cave/b[1]"))
+    (root / "images" / "cave" / "b[1].jpg").rename(root / "images" / "cave" / "b[1].bmp")
+    assert problems_of(root) == [
+        "masks/cave/b[1].png: for 'cave/b[1]' there is no picture in images. images/cave/b[1].bmp "
+        "is of a kind that is not read; save it as PNG or TIFF."
+    ]

@@ -168,6 +168,18 @@ def test_polarity_is_told_whatever_the_colour_of_the_holes(tmp_path: Path, colou
     assert rows["401"].polarity == "undecided"
 
 
+def test_a_picture_with_holes_of_another_picture_is_named(tmp_path: Path) -> None:
+    """The numbers of two lists may be out of step: then the names agree and the pictures do not."""
+    root = write_course(tmp_path)
+    pixels = 255 - draw_picture(*SHAPE, "401")
+    save_picture(root / "test" / "401_masked.jpg", with_holes(pixels, draw_valid("401")))
+    imported = read(root)
+    assert {row.picture: row.polarity for row in imported.rows}["401"] == "undecided"
+    (warning,) = imported.warnings()
+    assert "401_masked.jpg differs from its picture by " in warning
+    assert warning.endswith("elsewhere: are both of one picture? Look at them.")
+
+
 def test_one_mask_the_other_way_round_is_named(tmp_path: Path) -> None:
     root = write_course(tmp_path)
     save_picture(root / "train" / "002_mask.jpg", (1 - draw_valid("002")) * np.uint8(255), Q=75)
