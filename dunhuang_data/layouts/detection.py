@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dunhuang_data.errors import PictureError, UsageProblem
@@ -16,6 +17,10 @@ OF_PICTURES = (
 )  # fmt: skip
 OF_MASKS = ("masks", "mask")
 OF_MASKED = ("masked",)
+SPLIT_NAMES = {
+    "train": ("train", "training"), "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}  # fmt: skip
 LOOKED_FOR = """
   course: train/ with NNN_mask.jpg and NNN_masked.jpg, train_gt/ with NNN.jpg; test/ alike
   challenge: train/train_GT, train/train_mask, train/train_masked (or these below DIR); test alike
@@ -51,7 +56,7 @@ def find_layout(folder: Path, asked: str = "auto") -> Layout:
         fits = "; ".join(f"{one.name}, because {one.why}" for one in found)
         raise UsageProblem(f"{folder} fits several layouts: {fits}. Name one of them: --layout.")
     if found:
-        return found[0]
+        return _with_the_rest(found[0])
     inside = [path for path in _folders(folder).values() if _fits(path, names)]
     if inside:
         hint = f" {inside[0]} has one: name that folder."
@@ -71,6 +76,22 @@ def photograph_of(key: str) -> str:
     """
     found = CROP.fullmatch(key)
     return found["photograph"] if found else ""
+
+
+def _with_the_rest(layout: Layout) -> Layout:
+    """Add what else is in the folder: nobody shall believe that it was read."""
+    used = [place for part in layout.parts for place in part.folders.values()]
+    told = " ".join(layout.problems)
+    rest = [
+        path.name
+        for path in _folders(layout.folder).values()
+        if not any(place == layout.folder or place.is_relative_to(path) for place in used)
+        and f"{path}" not in told
+    ]
+    if not rest:
+        return layout
+    sentence = f"Not read of {layout.folder}: {', '.join(rest)}."
+    return replace(layout, not_read=(*layout.not_read, sentence))
 
 
 def _fits(folder: Path, names: Iterable[LayoutName]) -> bool:
@@ -139,55 +160,57 @@ def _muraldh(folder: Path) -> Layout | None:
     """``Mural512`` with crops, ``Mural_seg/train/{images, labels}``; or one of the two itself."""
     folders = _folders(folder)
     parts: list[Part] = []
+    problems = []
     crops = folders.get("mural512")
     if crops is not None:
         parts.append(Part("Mural512", "", {"picture": crops}))
     elif sum(bool(photograph_of(Path(name).stem)) for name in _files(folder)) > 1:
         parts.append(Part("", "", {"picture": folder}))
     labelled = folders.get("mural_seg")
-    for split, below in _folders(labelled or folder).items():
+    for split, below in (_folders(labelled or folder) if labelled or not crops else {}).items():
         inside = _folders(below) if split in SPLITS else {}
         if {"images", "labels"} <= inside.keys() and any(_files(inside["labels"])):
             name = f"Mural_seg/{split}" if labelled else split
             roles: dict[Role, Path] = {"picture": inside["images"], "damage": inside["labels"]}
             parts.append(Part(name, split, roles))
+        elif split in SPLITS:
+            problems.append(f"{below} lacks a folder images, or labels that are picture files.")
     if not parts:
         return None
-    not_read: tuple[str, ...] = ()
-    if "mural_sr" in folders:
-        not_read = (
-            f"{folders['mural_sr']} is not read: its pairs are for enlarging pictures, and have no "
-            "masks.",
-        )
     seen = [part.name + "/" for part in parts if part.name]
     why = f"there are {' and '.join(seen)}" if seen else "its files are named as crops"
-    return Layout("muraldh", folder, tuple(parts), why, "hole", not_read)
+    return Layout("muraldh", folder, tuple(parts), why, "hole", problems=tuple(problems))
 
 
 def _folder(folder: Path) -> Layout | None:
     """``images`` and ``masks``, directly or below ``train``, ``val``, ``test``."""
     direct = _folders(folder)
-    parts = []
-    for name in ("", *(split for split in SPLITS if split in direct)):
-        folders = _folders(direct[name]) if name else direct
+    below = {split: _one_of(direct, names) for split, names in SPLIT_NAMES.items()}
+    places = {"": folder} | {split: place for split, place in below.items() if place is not None}
+    parts, problems = [], []
+    for split, place in places.items():
+        folders = _folders(place)
         picture, mask = _one_of(folders, OF_PICTURES), _one_of(folders, OF_MASKS)
         masked = _one_of(folders, OF_MASKED)
         if picture is not None and mask is not None:
             roles: dict[Role, Path] = {"picture": picture, "mask": mask}
-            parts.append(Part(name, name, {**roles, "masked": masked} if masked else roles))
+            parts.append(Part(split, split, {**roles, "masked": masked} if masked else roles))
+        elif picture is not None or mask is not None:
+            lacks = "masks" if mask is None else "images"
+            problems.append(f"Beside {picture or mask} there is no folder {lacks}.")
     if not parts:
         return None
     where = parts[0].folders
     why = f"{where['picture'].name}/ and {where['mask'].name}/ lie in {where['mask'].parent}"
-    return Layout("folder", folder, tuple(parts), why)
+    return Layout("folder", folder, tuple(parts), why, problems=tuple(problems))
 
 
 def _one_of(folders: Mapping[str, Path], names: Iterable[str]) -> Path | None:
     found = [folders[name] for name in names if name in folders]
     if len(found) > 1:
         raise PictureError(
-            f"{' and '.join(map(str, found))} may both be meant. Which of them holds the pictures "
-            "without holes is not guessed: move the other away."
+            f"{' and '.join(map(str, found))} may both be meant, and which one is not guessed. "
+            "Move the other away."
         )
     return found[0] if found else None
 

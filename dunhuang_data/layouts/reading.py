@@ -92,7 +92,8 @@ def _row(entry: Entry, facts: PictureFacts, folder: Path) -> PictureRow:
 def _picture(path: Path, compared: bool) -> tuple[PictureFacts, UInt8Array | None]:
     """Decode a picture to its end, once; return its pixels if it is to be compared."""
     facts = inspect_picture(path, headers_only=True)
-    if compared and not facts.warnings and facts.sample == "uchar":
+    plain = facts.sample == "uchar" and facts.alpha is None and not facts.warnings
+    if compared and plain:  # others may need a decision, and are copied without one
         return facts, read_picture(path)
     return inspect_picture(path), None
 

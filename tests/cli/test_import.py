@@ -91,7 +91,7 @@ def test_patches_are_sampled_from_what_was_imported(invoke: Invoke, tmp_path: Pa
         save_picture(root / "Mural512" / f"{key}.png", draw_picture(*SHAPE, key))
     outcome = invoke("dunhuang-data", "import", root, "-o", out)
     assert outcome.code == 0
-    assert "Mural_SR is not read" in outcome.err
+    assert f"Not read of {root}: Mural_SR." in outcome.err
     crops, seg = out / "Mural512", out / "Mural_seg" / "train"
     small = ("--size", 24, "--per-picture", 2)
     plan = ("sample-patches", crops / "pictures", "-o", tmp_path / "plan", *small)

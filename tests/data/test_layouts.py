@@ -83,13 +83,40 @@ def test_muraldh_and_each_of_its_sets(tmp_path: Path) -> None:
     root = write_muraldh(tmp_path)
     layout = find_layout(root)
     assert (layout.name, layout.white_is) == ("muraldh", "hole")
-    assert "Mural_SR is not read: its pairs are for enlarging" in layout.not_read[0]
+    assert layout.not_read == (f"Not read of {root}: Mural_SR.",)
     seg = {"picture": "Mural_seg/train/images", "damage": "Mural_seg/train/labels"}
     assert parts_of(root)["Mural_seg/train"] == ("train", seg)
     assert parts_of(root)["Mural512"] == ("", {"picture": "Mural512"})
     assert set(keys_of(root)) == {"Mural512", "Mural_seg/train", "Mural_seg/test"}
     assert parts_of(root / "Mural512") == {"": ("", {"picture": "."})}
+    save_picture(root / "Mural512" / "more" / "img_1crop_0_0.png", draw_picture(*SHAPE, "more"))
+    assert "more/img_1crop_0_0" in keys_of(root / "Mural512")[""]
+    assert find_layout(root / "Mural512").not_read == ()
     assert set(parts_of(root / "Mural_seg")) == {"train", "test"}
+
+
+def test_labels_may_be_called_masks_and_must_be_pictures(tmp_path: Path) -> None:
+    root = write_muraldh(tmp_path)
+    labels = root / "Mural_seg" / "train" / "labels"
+    (labels / "000004.png").rename(labels / "000004_mask.png")
+    assert keys_of(root)["Mural_seg/train"] == ["000004", "img_11crop_1_0"]
+    assert problems_of(root) == []
+    for label in labels.iterdir():
+        label.rename(label.with_suffix(".txt"))  # boxes, as for finding things in pictures
+    assert set(keys_of(root)) == {"Mural512", "Mural_seg/test"}
+    assert problems_of(root) == [
+        "Mural_seg/train lacks a folder images, or labels that are picture files."
+    ]
+    assert problems_of(root / "Mural_seg") == [
+        "train lacks a folder images, or labels that are picture files."
+    ]
+    (root / "Mural_seg" / "test").rename(root / "Mural_seg" / "other")
+    assert set(keys_of(root)) == {"Mural512"}
+    assert len(problems_of(root)) == 1
+    (root / "Mural_seg").rename(root / "train")
+    assert problems_of(root) == []
+    with pytest.raises(PictureError, match="has not a known layout"):
+        find_layout(root / "train")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +147,26 @@ def test_plain_folders_under_their_usual_names(tmp_path: Path, names: tuple[str,
     assert parts_of(tmp_path)["test"][0] == "test"
 
 
+def test_splits_of_plain_folders_and_what_they_lack(tmp_path: Path) -> None:
+    for name in ("training", "valid", "test", "cave"):
+        write_folder(tmp_path / name, ("a",))
+    assert {name: split for name, (split, _) in parts_of(tmp_path).items()} == {
+        "train": "train",
+        "val": "val",
+        "test": "test",
+    }
+    assert find_layout(tmp_path).not_read == (f"Not read of {tmp_path}: cave.",)
+    shutil.rmtree(tmp_path / "test" / "masks")
+    shutil.rmtree(tmp_path / "valid" / "images")
+    assert problems_of(tmp_path) == [
+        "Beside valid/masks there is no folder images.",
+        "Beside test/images there is no folder masks.",
+    ]
+    (tmp_path / "train").mkdir()
+    with pytest.raises(PictureError, match=r"train and .*training may both be meant"):
+        find_layout(tmp_path)
+
+
 def test_the_meaning_of_white_must_be_said_of_plain_folders(tmp_path: Path) -> None:
     layout = find_layout(write_folder(tmp_path))
     with pytest.raises(UsageProblem, match=r"Look at one in .*masks: give --white-is hole or"):
@@ -137,6 +184,7 @@ def test_no_layout_and_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"course: train/ with(.|\n)*folder: images/"):
         find_layout(tmp_path)
     (tmp_path / "scans" / "empty").mkdir()
+    (tmp_path / "scans" / "empty" / ".DS_Store").write_bytes(b"")
     with pytest.raises(PictureError, match="in it there are no files"):
         find_layout(tmp_path / "scans" / "empty")
     with pytest.raises(PictureError, match=r"nowhere is no folder\. Name the folder"):
@@ -173,6 +221,7 @@ def test_a_folder_that_lacks_its_partner(tmp_path: Path) -> None:
         "test has masks, but there is no folder test_gt of pictures beside it."
     ]
     assert set(keys_of(root)) == {"train"}
+    assert find_layout(root).not_read == ()  # it was told as a problem
     shutil.rmtree(root / "test")
     write_course(root)
     shutil.rmtree(root / "test")

@@ -164,8 +164,32 @@ def test_polarity_is_told_whatever_the_colour_of_the_holes(tmp_path: Path, colou
     rows = {row.picture: row for row in read(root).rows}
     assert rows["401"].polarity == "agrees"
     save_picture(masked, pixels, Q=60)  # nothing was taken away
-    rows = {row.picture: row for row in read(root).rows}
-    assert rows["401"].polarity == "undecided"
+    imported = read(root)
+    assert {row.picture: row.polarity for row in imported.rows}["401"] == "undecided"
+    assert imported.warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("grey", "change", "told"),
+    [(169, 86, "agrees"), (169, 9, "agrees"), (169, 7, "undecided"), (255, -255, "agrees")],
+)
+def test_how_much_tells_the_polarity(tmp_path: Path, grey: int, change: int, told: str) -> None:
+    """Levels are exact here: all is PNG. 86 in each of three channels is more than a byte."""
+    root = write_folder(tmp_path, ("a",))
+    (root / "images" / "a.jpg").unlink()
+    pixels = np.full((*SHAPE, 3), grey, dtype=np.uint8)
+    save_picture(root / "images" / "a.png", pixels)
+    save_picture(root / "masked" / "a.png", with_holes(pixels, draw_valid("a"), grey + change))
+    assert read(root, "hole").rows[0].polarity == told
+    other = {"agrees": "contradicts"}.get(told, told)
+    assert read(root, "known").rows[0].polarity == other
+
+
+def test_a_mask_of_one_value_tells_nothing_of_polarity(tmp_path: Path) -> None:
+    root = write_folder(tmp_path, ("a",))
+    save_picture(root / "masks" / "a.png", np.zeros(SHAPE, np.uint8))
+    save_picture(root / "masked" / "a.png", draw_picture(*SHAPE, "a"))
+    assert read(root, "hole").rows[0].polarity == "undecided"
 
 
 def test_a_picture_with_holes_of_another_picture_is_named(tmp_path: Path) -> None:
@@ -302,6 +326,16 @@ def test_a_picture_that_needs_a_decision_is_copied_and_said(tmp_path: Path) -> N
     assert [row.file for row in imported.rows] == ["pictures/a.png", "pictures/b.jpg"]
     assert "--white-level" in imported.warnings()[0]
     assert imported.warnings()[0].endswith("It is copied all the same.")
+    # beside a picture with holes, too, which it then is not compared with
+    for key in "ab":
+        save_picture(root / "masked" / f"{key}.png", draw_picture(*SHAPE, key))
+    again = read(root, "hole")
+    assert [row.polarity for row in again.rows] == ["", "undecided"]
+    assert again.warnings() == imported.warnings()
+    clear = np.full((*SHAPE, 4), 255, dtype=np.uint8)
+    clear[:9, :, 3] = 0
+    save_picture(root / "images" / "a.png", clear)
+    assert [row.polarity for row in read(root, "hole").rows] == ["", "undecided"]
 
 
 def test_doubtful_masks_are_warned_of(tmp_path: Path) -> None:
