@@ -1,6 +1,7 @@
 """`import`: what it says, what it writes, and that the next commands take it."""
 
 import json
+import resource
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,19 @@ def test_what_cannot_be_imported_ends_in_three_or_two(
     assert outcome.code == 2
     assert "would be taken for a part of it" in outcome.err
     assert not out.exists()
+
+
+def test_a_full_disk_leaves_nothing(invoke: Invoke, course: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the full disk: the system refuses alike."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        outcome = invoke("dunhuang-data", "import", course, "-o", tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (outcome.code, outcome.out) == (5, "")
+    assert "001.jpg: File too large. Nothing was left under its final name" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["course"]
 
 
 def test_patches_are_sampled_from_what_was_imported(invoke: Invoke, tmp_path: Path) -> None:
