@@ -82,7 +82,7 @@ def _grey(path: Path) -> tuple[UInt8Array, tuple[str, ...]]:
     reading, done = _depth(path)
     pixels = read_picture(path, reading)
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    # ten times as quick as the reduction of an axis of three
+    # over ten times as quick as reducing an axis of three
     most, least = (step(step(red, green), blue) for step in (np.maximum, np.minimum))
     colored = float((most - least > 64).mean())
     if colored > MOST_COLORED:
