@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from dunhuang_trainer.evaluate.comparison import Comparison, Runs
+    from dunhuang_trainer.evaluate.console_tables import ConsoleTable
     from dunhuang_trainer.evaluate.judged import Judged
     from dunhuang_trainer.evaluate.learned import LearnedScores
     from dunhuang_trainer.evaluate.records import ScoreArray
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from dunhuang_trainer.evaluate.targets import Targets
 
 INPUTS = ("dataset", "pictures", "masks", "damage", "groups")
-CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
+CONTENTS = ("scores.json", "scores.csv", "tables.txt", "sheet.png", "run.toml")
 
 
 @click.command()
@@ -71,7 +72,7 @@ def evaluate(
     are shown with their intervals.
     """
     require_torch()
-    from dunhuang_data.atomic import new_folder, write_json
+    from dunhuang_data.atomic import new_folder, write_json, write_text
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.refusals import refuse_existing
     from dunhuang_trainer.devices import pick_device
@@ -80,7 +81,7 @@ def evaluate(
     from dunhuang_trainer.evaluate.judging import evaluate as score_all
     from dunhuang_trainer.evaluate.outputs import document, write_scores
     from dunhuang_trainer.evaluate.records import score_array
-    from dunhuang_trainer.evaluate.tables import evaluation_of
+    from dunhuang_trainer.evaluate.tables import evaluation_of, sentences
     from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
     given = [*judged, *map(str, predictions)]
@@ -121,6 +122,7 @@ def evaluate(
         **document(evaluation, *compared, WHY_THEY_DIFFER),
         "fid": {} if learned is None else learned.fid(),
     }
+    said = sentences(evaluation)
     shown = (people[0].name, people[0].restore) if people else (fills[0], filled_with(fills[0]))
     if out is not None:
         with new_folder(out, CONTENTS, overwrite, inputs) as folder:
@@ -128,9 +130,10 @@ def evaluate(
             sheet = best_and_worst(targets, array, *shown)
             if sheet is not None:
                 write_picture(folder / "sheet.png", sheet)
+            write_text(folder / "tables.txt", _text(_tables(evaluation, *compared, True), said))
             write_json(folder / CONTENTS[0], console.without_nan(found))
         write_run_toml(ctx, out)
-    _show(evaluation, *compared, WHY_THEY_DIFFER)
+    _show(_tables(evaluation, *compared, False), said)
     console.result(found, json, str(out) if out is not None else "")
 
 
@@ -250,31 +253,45 @@ def _comparisons(
     return [compare(array, names[0], other, seed=seed) for other in names[1:]], []
 
 
-def _show(
+def _tables(
     evaluation: "Evaluation",
     comparisons: "Sequence[Comparison]",
     runs: "Sequence[Runs]",
-    course_sentence: str,
-) -> None:
-    """Show the tables, and say what stands out."""
+    full: bool,
+) -> "list[ConsoleTable]":
+    """Return the tables: all of them, or what fits a screen or two."""
     from dunhuang_trainer.evaluate.console_tables import (
         bucket_tables,
         overall_tables,
         paired_tables,
         runs_table,
     )
-    from dunhuang_trainer.evaluate.tables import sentences
+    from dunhuang_trainer.evaluate.tables import CELL_SCORES
+    from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
-    shown = [
-        *overall_tables(evaluation, course_sentence),
-        *bucket_tables(evaluation),
-        *bucket_tables(evaluation, measure="depth"),
-    ]
+    tables = overall_tables(evaluation, WHY_THEY_DIFFER)
+    for score in CELL_SCORES if full else CELL_SCORES[:1]:
+        for measure in ("hole ratio", "depth"):
+            tables += bucket_tables(evaluation, score, measure, intervals=full)
     for one in comparisons:
-        shown += paired_tables(one)
-    for table in [*shown, *map(runs_table, runs)]:
+        tables += paired_tables(one) if full else paired_tables(one)[:1]
+    return [*tables, *map(runs_table, runs)]
+
+
+def _show(tables: "Sequence[ConsoleTable]", said: "Sequence[str]") -> None:
+    for table in tables:
         console.table(table.title, table.columns, table.rows)
         for note in table.notes:
             console.say(note)
-    for sentence in sentences(evaluation):
+    for sentence in said:
         console.say(sentence)
+
+
+def _text(tables: "Sequence[ConsoleTable]", said: "Sequence[str]") -> str:
+    """Return tables and sentences as a text file."""
+    parts = [
+        console.table_text(table.title, table.columns, table.rows)
+        + "".join(f"{note}\n" for note in table.notes)
+        for table in tables
+    ]
+    return "\n".join([*parts, *said]) + "\n"
