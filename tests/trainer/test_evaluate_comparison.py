@@ -131,6 +131,7 @@ def test_runs_have_a_mean_and_the_deviation_of_a_sample() -> None:
 
 def test_only_samples_of_every_run_count() -> None:
     scores = [*_run("r1", 10, 20, NAN), *_run("r2", 30, NAN, NAN), sample("r1", "more", 500.0)]
+    scores.append(sample("a stranger", "of nobody else", 1.0))
     (found,) = over_runs(scores, {"ours": ["r1", "r2"]})
     one = found.scores["mse_hole"]
     assert (one.runs, one.samples, one.left_out) == ((10.0, 30.0), 1, 1)

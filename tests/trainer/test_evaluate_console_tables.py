@@ -76,6 +76,19 @@ def test_the_overall_table_shows_means_intervals_and_who_is_behind() -> None:
     assert _cells([beside], "MSE known") == {"mine (behind Telea)": "0.5", "Telea": "0.0"}
 
 
+def test_a_method_behind_in_a_bucket_only_is_not_marked_over_all() -> None:
+    scores = [
+        sample("Telea", key, 100.0, hole_ratio=ratio) for key, ratio in (("x", 0.1), ("y", 0.5))
+    ]
+    scores += [
+        sample("mine", "x", 110.0, hole_ratio=0.1),
+        sample("mine", "y", 50.0, hole_ratio=0.5),
+    ]
+    evaluation = evaluation_of(scores)
+    assert evaluation.behind
+    assert [row[0] for row in overall_tables(evaluation)[0].rows] == ["mine", "Telea"]
+
+
 def test_the_courses_figure_stands_beside_the_true_one_with_its_sentence() -> None:
     scores = [sample("a", "x", 1.0, mse_whole=500.0, mse_course_wrapped=36.3)]
     assert overall_tables(evaluation_of(scores), "It wraps.")[-1] == ConsoleTable(
@@ -133,7 +146,7 @@ def test_paired_tables_show_both_sides_and_what_was_left_out() -> None:
 
 
 def test_the_runs_table_shows_mean_deviation_and_extremes() -> None:
-    scores = [sample(name, "x", mse) for name, mse in (("r1", 10.0), ("r2", 14.0))]
+    scores = [sample(name, "x", mse) for name, mse in (("r1", 14.0), ("r2", 10.0))]
     scores.append(sample("r1", "y", 99.0))
     table = runs_table(over_runs(scores, {"ours": ["r1", "r2"]})[0])
     assert table.title == "ours: r1, r2"

@@ -21,6 +21,11 @@ def _scores(*mses: float) -> list[tuple[str, float]]:
         ([4.0, 2.0], 2, [("best", "k1"), ("worst", "k0")]),
         ([4.0, 2.0, 3.0], 2, [("best", "k1"), ("median", "k2"), ("worst", "k0")]),
         ([4.0, 2.0, 3.0, 1.0], 1, [("best", "k3"), ("median", "k1"), ("worst", "k0")]),
+        (
+            [1.0, 2.0, 3.0, 4.0],
+            2,
+            [("best", "k0"), ("median", "k1"), ("median", "k2"), ("worst", "k3")],
+        ),
         ([5.0, 5.0, 5.0], 1, [("best", "k0"), ("median", "k1"), ("worst", "k2")]),
         ([NAN, 4.0, NAN, 2.0], 1, [("best", "k3"), ("worst", "k1")]),
         (
@@ -128,6 +133,7 @@ def test_long_and_foreign_keys_change_no_picture_and_stay_on_the_sheet() -> None
     assert np.array_equal(plain[50:], long[50:])
     assert not np.array_equal(plain[:28], long[:28])
     assert (long[:50, -4:] == 235).all()
+    assert not np.array_equal(long[:28], draw_sheet([_shown(24, 32, "")])[:28])  # its end is there
     none = draw_sheet([Shown("best", "k", *_arrays(_shown(24, 32)), NAN)])
     assert none.shape == plain.shape
 

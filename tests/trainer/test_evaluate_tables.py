@@ -198,6 +198,13 @@ def test_what_is_missing_is_said_and_only_pairs_are_judged() -> None:
     assert sentences(found)[0].startswith("network lacks 1 of 3 samples. Its means are over the")
 
 
+def test_both_means_of_a_standing_are_over_the_pairs() -> None:
+    scores = [sample("mine", "x", 10.0), sample("mine", "z", 900.0)]
+    scores += [sample("Telea", "x", 30.0), sample("Telea", "y", 700.0)]
+    one = evaluation_of(scores).standings[0]
+    assert (one.ours, one.theirs, one.difference.mean) == (10.0, 30.0, -20.0)
+
+
 def test_baselines_are_not_judged_and_without_the_reference_nobody_is() -> None:
     scores = [sample(name, "a", 200.0) for name in ("mean colour", "Navier-Stokes", "mine")]
     assert evaluation_of(scores).standings == []
