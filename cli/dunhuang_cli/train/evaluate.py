@@ -270,9 +270,11 @@ def _tables(
     from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
     tables = overall_tables(evaluation, WHY_THEY_DIFFER)
+    apart = () if full else ("white", "push-pull")  # without them one table fits a screen
+    shown = [one for one in evaluation.methods if one not in apart] or evaluation.methods
     for score in CELL_SCORES if full else CELL_SCORES[:1]:
         for measure in ("hole ratio", "depth"):
-            tables += bucket_tables(evaluation, score, measure, intervals=full)
+            tables += bucket_tables(evaluation, score, measure, shown, intervals=full)
     for one in comparisons:
         tables += paired_tables(one) if full else paired_tables(one)[:1]
     return [*tables, *map(runs_table, runs)]
