@@ -13,6 +13,7 @@ from dunhuang_trainer.metrics import (
     METRICS,
     REGIONS,
     columns,
+    lmse,
     region_masks,
     score_picture,
     score_pictures,
@@ -92,6 +93,9 @@ def test_every_regional_score_is_that_of_its_definition() -> None:
         assert values[name] == pytest.approx(value, abs=1e-10), name
         assert np.isfinite(value)
     assert values["dssim"] == 1 - values["ssim_uniform7_whole"]
+    restored, target, _, damage = four
+    assert values["lmse"] == lmse(restored, target, damage)
+    assert values["lmse"] != lmse(target, restored, damage)
 
 
 def test_the_columns_are_named_in_the_order_of_tables() -> None:

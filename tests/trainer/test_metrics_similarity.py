@@ -77,6 +77,30 @@ def test_cut_into_bands_it_is_the_same(convention: str, monkeypatch: pytest.Monk
 
 
 @BOTH
+@pytest.mark.parametrize("band_pixels", [1, 16384])
+@pytest.mark.parametrize(
+    "changed",
+    [np.s_[20:31, 15:19], np.s_[0, 0], np.s_[46, 36], np.s_[3:9, :2], np.s_[40:, 30:], np.s_[9]],
+)
+def test_where_a_composite_is_its_target_nothing_is_missed(
+    changed: tuple[slice, slice], band_pixels: int, convention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = pytest.importorskip("skimage.metrics")
+    monkeypatch.setattr(windows, "BAND_PIXELS", band_pixels)
+    target = painted(47, 37)
+    composite = target.copy()
+    composite[changed] ^= 0x5A
+    _, full = metrics.structural_similarity(
+        composite, target, channel_axis=-1, data_range=255, full=True, **SCIKIT[convention]
+    )
+    values = ssim_map(composite, target, convention)
+    inside = np.isfinite(values)
+    assert inside.sum() == np.prod([side - CONVENTIONS[convention].window + 1 for side in (47, 37)])
+    assert values[inside] == pytest.approx(full.mean(axis=-1)[inside], abs=1e-10)
+    assert (values[inside] < 1).any()
+
+
+@BOTH
 def test_equal_pictures_have_exactly_one(convention: str) -> None:
     picture = noise(30, 19, "same")
     assert ssim(picture, picture, convention=convention) == 1
