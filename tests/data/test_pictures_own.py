@@ -154,7 +154,7 @@ def test_a_colour_painted_in_a_profile_is_that_colour_when_it_is_read(
 @pytest.mark.parametrize("name", ["P3 16", "Adobe RGB 16"])
 def test_dark_saturated_colours_are_kept_in_sixteen_bits(name: str, tmp_path: Path) -> None:
     """In one step, littleCMS turns such a red of 0 into one of 14 or 20, of 255."""
-    wanted = np.array([[[21, 64347, 45384], [148, 63566, 55085]]], np.float32) / 65535
+    wanted = np.array([[[21, 64347, 45384], [148, 63566, 55085]]], np.float32) / np.float32(65535)
     samples = open_own(in_profile(tmp_path / "a.tif", name)).from_srgb(wanted)
     seen = open_own(in_profile(tmp_path / "b.tif", name, samples)).window(0, 0, 1, 2).srgb
     assert np.abs(seen - wanted).max() * 255 < 3
