@@ -259,6 +259,20 @@ def test_a_tiff_in_centimetres_stays_in_centimetres(tmp_path: Path) -> None:
         assert (tags[282], tags[283], tags[296]) == (118, 50, 3)
 
 
+def test_pixels_that_are_no_squares_stay_so(tmp_path: Path) -> None:
+    path = pillow(PIXELS, tmp_path / "a.png", dpi=(300, 300))
+    data = path.read_bytes()
+    start = data.index(b"pHYs")
+    chunk = b"pHYs" + struct.pack(">IIB", 2, 1, 0)  # of no unit
+    chunk += struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(data[:start] + chunk + data[start + len(chunk) :])
+    own = open_own(path)
+    write_like(own, tmp_path / "b.png", whole(own))
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.info["aspect"] == (2, 1)
+        assert "dpi" not in image.info
+
+
 def with_thumbnail(thumbnail: bytes) -> bytes:
     """Return EXIF of a maker, an orientation and a thumbnail."""
     first = struct.pack("<HHHIIHHII", 2, 271, 2, 4, 0x00676544, 274, 3, 1, 3)
