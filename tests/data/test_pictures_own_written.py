@@ -408,11 +408,14 @@ def test_an_input_that_is_gone_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_a_full_disk_is_a_sentence_and_leaves_nothing(suffix: str, tmp_path: Path) -> None:
-    noise = draw_picture(210, 330, "large")
+@pytest.mark.parametrize(("shape", "most"), [((210, 330), 20_000), ((37, 52), 1_000)])
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    shape: tuple[int, int], most: int, suffix: str, tmp_path: Path
+) -> None:
+    noise = draw_picture(*shape, "noise")  # the small one is written as it is closed
     own = open_own(saved(vips(noise), tmp_path / f"a{suffix}"))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     try:
         with pytest.raises(OutputError, match=r"Could not write .*b\.(png|tif): File too large"):
             write_like(own, tmp_path / f"b{suffix}", noise)
