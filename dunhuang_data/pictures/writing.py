@@ -22,7 +22,6 @@ EXIF, IPTC, XMP = "exif-data", "iptc-data", "xmp-data"
 THUMBNAIL = "exif-ifd1-"
 ALL_BUT_EXIF = "xmp:iptc:icc:other"
 SCREEN = 72 / 25.4  # px/mm; what EXIF says where nothing is known (Exif 2.3, XResolution)
-NONE_IN_TIFF = 0.1  # px/mm: 1 of a unit that is then taken away
 TILE = 256  # px
 MOST_CLASSIC = 3_500_000_000  # bytes of samples; a classic TIFF ends at 4 GiB, with all it holds
 
@@ -125,7 +124,7 @@ def _with_what_the_file_says(image: Image, own: OwnPicture, png: bool) -> Image:
         head = open_image(facts.path, "sequential", facts.page)
         xres, yres = head.xres, head.yres
         if facts.dpi is None:
-            xres = yres = SCREEN if png else NONE_IN_TIFF
+            xres = yres = SCREEN
         image = image.copy(interpretation=head.interpretation, xres=xres, yres=yres)
         for field in head.get_fields():
             if _is_kept(field, facts.format, png):
@@ -180,8 +179,6 @@ def _write_tiff(image: Image, own: OwnPicture, path: Path, target: Path) -> None
     options: dict[str, Any] = {"compression": "deflate", "predictor": "horizontal"}
     size = own.facts.height * own.facts.width * own.channels * np.dtype(own.dtype).itemsize
     options["bigtiff"] = size > MOST_CLASSIC
-    if own.facts.dpi is None:
-        options["resunit"] = "cm"
     if own.facts.windows_are_cheap:
         options |= {"tile": True, "tile_width": TILE, "tile_height": TILE}
     with _Stream(path, target) as stream:
