@@ -7,6 +7,7 @@ import numpy as np
 
 from dunhuang_data.errors import DataProblem, UsageProblem
 from dunhuang_trainer.buckets import Bools, Floats
+from dunhuang_trainer.metrics import columns
 
 BASELINE_ORDER = (
     "white",
@@ -21,9 +22,6 @@ BASELINE_ORDER = (
 
 HIGHER_IS_BETTER = ("psnr", "ssim")
 """What the names of such scores begin with. Of all others, less is better."""
-
-REGION_ORDER = ("hole", "rim", "known", "whole")
-METRIC_ORDER = ("mse", "l1", "psnr", "ssim_uniform7", "ssim_gauss11")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +183,7 @@ def is_better(name: str) -> int:
 
 
 def _in_order_of_names(names: Iterable[str]) -> tuple[str, ...]:
-    standard = [f"{metric}_{region}" for metric in METRIC_ORDER for region in REGION_ORDER]
-    ranks = {name: place for place, name in enumerate(standard)}
+    ranks = {name: place for place, name in enumerate(columns(course=True))}
     return tuple(sorted(names, key=lambda name: (ranks.get(name, len(ranks)), name)))
 
 
