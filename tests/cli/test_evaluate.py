@@ -228,3 +228,12 @@ def test_an_output_is_not_overwritten(invoke: Invoke, gallery: Path) -> None:
     assert invoke(*line).code == 0
     check(invoke(*line), 4, "--overwrite")
     assert invoke(*line, "--overwrite").code == 0
+
+
+def test_restorations_are_read_as_the_pictures_are(invoke: Invoke, gallery: Path) -> None:
+    line = ("dunhuang-train", "evaluate", f"same={gallery / 'pictures'}", *on(gallery),
+            "--baselines", "none", "--json", "--assume-profile", "p3")  # fmt: skip
+    outcome = invoke(*line)
+    assert outcome.code == 0, outcome.err
+    scores = json.loads(outcome.out)["methods"]["same"]["scores"]
+    assert scores["mse_whole"]["mean"] == 0

@@ -94,7 +94,7 @@ def evaluate(
     if not given and not fills:
         raise click.UsageError("There is nothing to judge: name a checkpoint or a folder.", ctx)
     device = pick_device(chosen["device"])
-    people = open_judged(given, device, chosen["tile"], chosen["overlap"])
+    people = open_judged(given, device, chosen["tile"], chosen["overlap"], reading)
     targets = _targets(ctx, people, reading)
     places, problems = match_all(targets, people)
     _face(problems, len(places), chosen["allow_missing"])

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from dunhuang_data.errors import PictureError
 from dunhuang_data.pictures import find_pictures, read_picture
+from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
+
+NO_DECISION = ReadingRecipe()
 
 
 def files_by_key(folder: Path, problems: list[str]) -> dict[str, Path]:
@@ -34,6 +37,8 @@ class Predictions:
     folder : Path
     name : str
         What it is called in tables.
+    reading : ReadingRecipe
+        Decisions on what picture files do not say, the same as for the targets.
 
     Raises
     ------
@@ -41,8 +46,9 @@ class Predictions:
         If it is no folder, or holds no picture.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, reading: ReadingRecipe = NO_DECISION) -> None:
         self.folder, self.name = folder, name
+        self._reading = reading
         self._left_out: list[str] = []
         self._files = files_by_key(folder, self._left_out)
 
@@ -96,7 +102,7 @@ class Predictions:
 
     def read(self, key: str) -> UInt8Array:
         """Return the restoration of a target, (H, W, 3) uint8, upright sRGB."""
-        return read_picture(self._files[key])
+        return read_picture(self._files[key], self._reading)
 
     def _renamed(self, shapes: dict[str, tuple[int, int]]) -> dict[str, Path]:
         """Give files that are named by the last part of a key alone the whole key."""

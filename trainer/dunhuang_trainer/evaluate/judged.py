@@ -9,11 +9,12 @@ import torch
 
 from dunhuang_data.errors import CheckpointError, PictureError, UsageProblem
 from dunhuang_data.pictures import sha256_of_file
+from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.baselines import BASELINES
 from dunhuang_trainer.checkpoint import load_weights
 from dunhuang_trainer.config import ModelConfig
-from dunhuang_trainer.evaluate.folders import Predictions
+from dunhuang_trainer.evaluate.folders import NO_DECISION, Predictions
 from dunhuang_trainer.evaluate.judging import Network, Restorer
 from dunhuang_trainer.evaluate.targets import Target, Targets
 
@@ -48,7 +49,11 @@ class Judged:
 
 
 def open_judged(
-    given: Sequence[str], device: torch.device, tile: int = 1024, overlap: int = 128
+    given: Sequence[str],
+    device: torch.device,
+    tile: int = 1024,
+    overlap: int = 128,
+    reading: ReadingRecipe = NO_DECISION,
 ) -> list[Judged]:
     """Open everything that is to be judged.
 
@@ -60,6 +65,8 @@ def open_judged(
         That networks run on.
     tile, overlap : int
         Of larger pictures, in pixels.
+    reading : ReadingRecipe
+        Decisions on what the files of restorations do not say.
 
     Raises
     ------
@@ -71,7 +78,9 @@ def open_judged(
     parted = [_parted(one) for one in given]
     names = _names(parted)
     return [
-        _folder(name, path) if path.is_dir() else _network(name, path, device, tile, overlap)
+        _folder(name, path, reading)
+        if path.is_dir()
+        else _network(name, path, device, tile, overlap)
         for name, (_, path) in zip(names, parted, strict=True)
     ]
 
@@ -148,13 +157,13 @@ def _network(name: str, path: Path, device: torch.device, tile: int, overlap: in
     return Judged(name, path, restore, None, info.model, said)
 
 
-def _folder(name: str, path: Path) -> Judged:
+def _folder(name: str, path: Path, reading: ReadingRecipe) -> Judged:
     if (path / "run.json").is_file() and (path / "last.state.pt").is_file():
         raise PictureError(
             f"{path} is a run, not a folder of restorations. Name a checkpoint in it: "
             f"{path / 'best.safetensors'}, or last.safetensors."
         )
-    predictions = Predictions(path, name)
+    predictions = Predictions(path, name, reading)
 
     def restore(targets: Sequence[Target]) -> list[UInt8Array]:
         return [predictions.read(one.key) for one in targets]

@@ -16,10 +16,9 @@ from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.sidecar import entry_of, read_sidecar
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.data import DatasetReader, pictures_of_rows
-from dunhuang_trainer.evaluate.folders import files_by_key
+from dunhuang_trainer.evaluate.folders import NO_DECISION, files_by_key
 
 MaskPolicy = Literal["refuse", "threshold"]
-NO_DECISION = ReadingRecipe()
 
 
 @dataclass(frozen=True, slots=True)
