@@ -203,3 +203,20 @@ def test_a_jpeg_restoration_is_read_as_any_program_reads_it(tmp_path: Path) -> N
     assert decoded is not None
     expected = decoded[..., ::-1].astype(int)
     assert np.abs(predictions.read("j").astype(int) - expected).max() <= 2
+
+
+def test_a_last_part_that_a_flawed_target_has_too_names_nothing(tmp_path: Path) -> None:
+    save_picture(tmp_path / "x.png", draw_picture(8, 9, "x"))
+    predictions = Predictions(tmp_path, "theirs")
+    problems = predictions.match({"one/x": (8, 9)}, {"two/x"})
+    assert predictions.keys == set()
+    assert len(problems) == 2
+    other = Predictions(tmp_path, "theirs")
+    assert other.match({"one/y": (8, 9)}, {"two/x"}) == [f"{tmp_path} has no restoration of one/y."]
+
+
+def test_masks_without_a_picture_are_flawed_too(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "b.png").unlink()
+    targets = PictureTargets(*folders, "hole")
+    assert set(targets.flawed) == {"b"}
+    assert len(targets.problems) == 1

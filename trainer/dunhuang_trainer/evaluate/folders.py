@@ -68,7 +68,7 @@ class Predictions:
             A sentence for each target without a file, file without a target, and file that cannot
             be read or has another size. Afterwards ``keys`` are those of usable files.
         """
-        self._files = self._renamed(shapes)
+        self._files = self._renamed({*shapes, *flawed})
         lacking = sorted(set(shapes) - set(self._files))
         foreign = sorted(set(self._files) - set(shapes) - set(flawed))
         problems = [
@@ -104,9 +104,9 @@ class Predictions:
         """Return the restoration of a target, (H, W, 3) uint8, upright sRGB."""
         return read_picture(self._files[key], self._reading)
 
-    def _renamed(self, shapes: dict[str, tuple[int, int]]) -> dict[str, Path]:
+    def _renamed(self, keys: Collection[str]) -> dict[str, Path]:
         """Give files that are named by the last part of a key alone the whole key."""
-        last = {key.rpartition("/")[2]: key for key in shapes}
-        if any("/" in key for key in self._files) or len(last) < len(shapes):
+        last = {key.rpartition("/")[2]: key for key in keys}
+        if any("/" in key for key in self._files) or len(last) < len(keys):
             return self._files
         return {last.get(key, key): path for key, path in self._files.items()}

@@ -170,7 +170,7 @@ class PictureTargets:
             except PictureError as error:
                 problems.append(str(error))
         self.keys = sorted(self._shapes)
-        self.flawed: Collection[str] = set(self._pictures) - set(self._shapes)
+        self.flawed: Collection[str] = {*self._pictures, *self._masks} - set(self._shapes)
         self.problems: Sequence[str] = problems
         self.grey_share = float(np.mean(shares)) if shares else 0.0
 
