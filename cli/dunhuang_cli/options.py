@@ -56,6 +56,12 @@ def _read_config(ctx: click.Context, parameter: click.Parameter, path: Path | No
             parameter,
         )
     for key, value in values.items():
+        if getattr(known[key], "multiple", False) and not isinstance(value, list):
+            raise click.BadParameter(
+                f'{path}: {key} is {value!r}; expected a list, such as ["one", "two"]',
+                ctx,
+                parameter,
+            )
         whole = isinstance(known[key].type, click.types.IntParamType | SeedType)
         if whole and type(value) is not int:
             raise click.BadParameter(
@@ -107,7 +113,11 @@ def resolved_toml(ctx: click.Context, without: Sequence[str] = ()) -> str:
             origin = ORIGINS.get(source.name if source else "", "default")
             if origin == "--config" and parameter.name in ctx.meta.get(FROM_PRESET, ()):
                 origin = "--preset"
-            shown = _toml_value(value, getattr(parameter.type, "separator", ","))
+            separator = getattr(parameter.type, "separator", ",")
+            if parameter.multiple:
+                shown = f"[{', '.join(_toml_value(one, separator) for one in value)}]"
+            else:
+                shown = _toml_value(value, separator)
             lines.append(f"{option_key(parameter)} = {shown}  # {origin}")
     return "\n".join(lines) + "\n"
 

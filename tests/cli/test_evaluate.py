@@ -237,3 +237,17 @@ def test_restorations_are_read_as_the_pictures_are(invoke: Invoke, gallery: Path
     assert outcome.code == 0, outcome.err
     scores = json.loads(outcome.out)["methods"]["same"]["scores"]
     assert scores["mse_whole"]["mean"] == 0
+
+
+def test_a_run_toml_names_the_restorations_again(invoke: Invoke, gallery: Path) -> None:
+    both = ("--predictions", gallery / "good", "--predictions", gallery / "bad")
+    line = ("dunhuang-train", "evaluate", *both, *on(gallery), "--baselines", "none")
+    assert invoke(*line, "-o", gallery / "a").code == 0
+    config = gallery / "a" / "run.toml"
+    outcome = invoke("dunhuang-train", "evaluate", "--config", config, "-o", gallery / "b")
+    assert outcome.code == 0, outcome.err
+    tables = [(gallery / name / "scores.csv").read_text() for name in "ab"]
+    assert tables[0] == tables[1]
+    config.write_text('[evaluate]\npredictions = "good"\n')
+    outcome = invoke("dunhuang-train", "evaluate", "--config", config)
+    check(outcome, 2, "predictions is 'good'; expected a list")
