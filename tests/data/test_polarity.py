@@ -31,3 +31,10 @@ def test_the_first_pixel_is_the_highest_bit() -> None:
 )
 def test_packing_can_be_undone(valid: np.ndarray) -> None:
     assert np.array_equal(unpack(pack(valid), valid.shape[-1]), valid)
+
+
+@pytest.mark.parametrize("holes", [1, 10, 20, 30, 40, 50, 60, 100])
+def test_the_hole_ratio_of_a_round_share_is_that_number(holes: int) -> None:
+    valid = np.ones((10, 20), dtype=np.uint8)
+    valid.flat[: 2 * holes] = 0
+    assert hole_ratio(valid) == holes / 100
