@@ -52,7 +52,8 @@ class Network:
         multiple = self._model.config.multiple
         shapes = {one.valid.shape for one in targets}
         height, width = next(iter(shapes))
-        if len(shapes) > 1 or height % multiple or width % multiple or height > self._tile:
+        longest = max(height, width)
+        if len(shapes) > 1 or height % multiple or width % multiple or longest > self._tile:
             return [
                 restore_picture(
                     self._model, one.image, one.valid, self._device, self._tile, self._overlap
