@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -224,3 +225,21 @@ def test_few_pixels_are_worth_no_process(monkeypatch: pytest.MonkeyPatch) -> Non
     assert workers_for([(256, 256)] * 10) == 1
     assert workers_for([(256, 256)] * 80) == 2
     assert workers_for([(5000, 8000)]) == 3
+
+
+@pytest.mark.parametrize(("shape", "in_tiles"), [((16, 32), 0), ((48, 16), 1), ((16, 48), 1)])
+def test_what_is_larger_than_a_tile_on_either_side_is_restored_in_tiles(
+    model: PartialConvUNet,
+    monkeypatch: pytest.MonkeyPatch,
+    shape: tuple[int, int],
+    in_tiles: int,
+) -> None:
+    calls: list[tuple[int, int]] = []
+
+    def in_parts(*given: Any) -> tuple[UInt8Array, int]:
+        calls.append(given[-2:])
+        return given[1], 0
+
+    monkeypatch.setattr(judging, "restore_picture", in_parts)
+    Network(model, CPU, 32, 8)([target(*shape)])
+    assert calls == [(32, 8)] * in_tiles
