@@ -251,3 +251,19 @@ def test_a_run_toml_names_the_restorations_again(invoke: Invoke, gallery: Path) 
     config.write_text('[evaluate]\npredictions = "good"\n')
     outcome = invoke("dunhuang-train", "evaluate", "--config", config)
     check(outcome, 2, "predictions is 'good'; expected a list")
+
+
+@pytest.mark.parametrize("name", ["", "theirs="])
+def test_an_output_does_not_lie_among_the_pictures_that_are_read(
+    invoke: Invoke, gallery: Path, name: str
+) -> None:
+    line = ("dunhuang-train", "evaluate", f"{name}{gallery / 'good'}", *on(gallery))
+    check(invoke(*line, "-o", gallery / "good" / "out"), 2, "good, which is read")
+    check(invoke(*line, "-o", gallery / "masks" / "wall" / "out"), 2, "masks, which is read")
+    assert not (gallery / "good" / "out").exists()
+
+
+def test_one_run_has_no_spread_which_is_said_before_the_work(invoke: Invoke, gallery: Path) -> None:
+    outcome = invoke("dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--runs")
+    check(outcome, 2, "--runs shows the spread of several runs, and 1 is named.")
+    assert "judging" not in outcome.err

@@ -76,7 +76,7 @@ def evaluate(
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.refusals import refuse_existing
     from dunhuang_trainer.devices import pick_device
-    from dunhuang_trainer.evaluate.judged import match_all, open_judged
+    from dunhuang_trainer.evaluate.judged import match_all, open_judged, parted_name
     from dunhuang_trainer.evaluate.judging import best_and_worst, filled_with, workers_for
     from dunhuang_trainer.evaluate.judging import evaluate as score_all
     from dunhuang_trainer.evaluate.outputs import document, write_scores
@@ -87,12 +87,19 @@ def evaluate(
     given = [*judged, *map(str, predictions)]
     seed, runs = chosen["seed"], chosen["runs"]
     if out is not None:
-        named = (*(chosen[name] for name in INPUTS), *predictions, *map(Path, judged))
+        named = (*(chosen[name] for name in INPUTS), *(parted_name(one)[1] for one in given))
         inputs = [one for one in named if one is not None]
         refuse_existing(out, CONTENTS, overwrite, inputs)
+        _refuse_inside(ctx, out, inputs)
     fills = _baselines(ctx, chosen["baselines"])
     if not given and not fills:
         raise click.UsageError("There is nothing to judge: name a checkpoint or a folder.", ctx)
+    if runs and len(given) < 2:
+        raise click.UsageError(
+            f"--runs shows the spread of several runs, and {len(given)} is named. Name two or "
+            "more, trained with different seeds.",
+            ctx,
+        )
     device = pick_device(chosen["device"])
     people = open_judged(given, device, chosen["tile"], chosen["overlap"], reading)
     targets = _targets(ctx, people, reading)
@@ -135,6 +142,17 @@ def evaluate(
         write_run_toml(ctx, out)
     _show(_tables(evaluation, *compared, False), said)
     console.result(found, json, str(out) if out is not None else "")
+
+
+def _refuse_inside(ctx: click.Context, out: Path, inputs: "Sequence[Path]") -> None:
+    """Refuse an output in a folder of pictures: the next call would take its sheet for one."""
+    for folder in inputs:
+        if folder.is_dir() and folder.resolve() in out.resolve().parents:
+            raise click.UsageError(
+                f"{out} lies in {folder}, which is read; its sheet would be taken for a picture of "
+                "it. Choose another place with -o.",
+                ctx,
+            )
 
 
 def _baselines(ctx: click.Context, text: str) -> list[str]:

@@ -75,7 +75,7 @@ def open_judged(
     CheckpointError, PictureError
         If one cannot be opened.
     """
-    parted = [_parted(one) for one in given]
+    parted = [parted_name(one) for one in given]
     names = _names(parted)
     return [
         _folder(name, path, reading)
@@ -105,7 +105,7 @@ def match_all(targets: Targets, judged: Sequence[Judged]) -> tuple[list[int], li
     return [place for place, key in enumerate(targets.keys) if key in usable], problems
 
 
-def _parted(given: str) -> tuple[str, Path]:
+def parted_name(given: str) -> tuple[str, Path]:
     """Part ``NAME=PATH``; a path that exists may hold an equals sign itself."""
     name, equals, path = given.partition("=")
     if not equals or Path(given).exists():
