@@ -267,3 +267,10 @@ def test_one_run_has_no_spread_which_is_said_before_the_work(invoke: Invoke, gal
     outcome = invoke("dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--runs")
     check(outcome, 2, "--runs shows the spread of several runs, and 1 is named.")
     assert "judging" not in outcome.err
+
+
+def test_fid_of_few_pictures_is_refused_whatever_is_installed(
+    invoke: Invoke, gallery: Path
+) -> None:
+    line = ("dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--fid")
+    check(invoke(*line), 3, "asked for 5 pictures, and needs at least 2,000")

@@ -177,15 +177,15 @@ def _learned(chosen: dict[str, Any], device: "torch.device", count: int) -> "Lea
         return None
     from dunhuang_trainer.evaluate.learned import LearnedScores
 
-    learned = LearnedScores(
+    if chosen["fid"]:
+        LearnedScores.check_count(count)
+    return LearnedScores(
         device,
         lpips=chosen["lpips"],
         lpips_files=(chosen["lpips_weights"], chosen["lpips_linear"]),
         with_fid=chosen["fid"],
         fid_file=chosen["fid_weights"],
     )
-    learned.check_count(count)
-    return learned
 
 
 FOLDER_OPTIONS = ("pictures", "masks", "white_is", "damage", "groups")

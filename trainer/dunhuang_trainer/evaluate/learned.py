@@ -55,14 +55,15 @@ class LearnedScores:
         self._targets: FeatureStatistics | None = None
         self._methods: dict[str, FeatureStatistics] = {}
 
-    def check_count(self, count: int) -> None:
-        """Refuse FID of too few pictures before the work.
+    @staticmethod
+    def check_count(count: int) -> None:
+        """Refuse FID of too few pictures, before its weights are asked for.
 
         Raises
         ------
         DatasetError
         """
-        if self._inception is not None and count < FEWEST:
+        if count < FEWEST:
             raise DatasetError(
                 f"FID was asked for {count:,} pictures, and needs at least {FEWEST:,}: from fewer "
                 "it is mostly chance. Leave FID out, or judge more pictures or patches."
