@@ -126,10 +126,6 @@ def test_runs_have_a_mean_and_a_spread(invoke: Invoke, gallery: Path) -> None:
     means = [9.0, float(np.mean([(40 + place) ** 2 for place in range(5)]))]
     assert runs["scores"]["mse_hole"]["mean"] == pytest.approx(np.mean(means))
     assert runs["scores"]["mse_hole"]["sd"] == pytest.approx(np.std(means, ddof=1))
-    outcome = invoke(
-        "dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--runs", "--json"
-    )
-    check(outcome, 2, "One run has no spread")
 
 
 def test_baselines_alone_can_be_judged(invoke: Invoke, gallery: Path) -> None:
