@@ -227,8 +227,11 @@ def test_few_pixels_are_worth_no_process(monkeypatch: pytest.MonkeyPatch) -> Non
     assert workers_for([(5000, 8000)]) == 3
 
 
-@pytest.mark.parametrize(("shape", "in_tiles"), [((16, 32), 0), ((48, 16), 1), ((16, 48), 1)])
-def test_what_is_larger_than_a_tile_on_either_side_is_restored_in_tiles(
+@pytest.mark.parametrize(
+    ("shape", "in_tiles"),
+    [((16, 32), 0), ((48, 16), 1), ((16, 48), 1), ((20, 32), 1), ((32, 20), 1)],
+)
+def test_only_what_suits_the_network_and_a_tile_on_both_sides_is_restored_at_once(
     model: PartialConvUNet,
     monkeypatch: pytest.MonkeyPatch,
     shape: tuple[int, int],

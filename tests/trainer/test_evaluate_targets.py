@@ -1,6 +1,7 @@
 """Targets and restorations are paired by key; whatever does not fit is said, all of it."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,9 +10,12 @@ import pytest
 
 from drawings import draw_picture, save_picture
 from dunhuang_data.errors import DatasetError, PictureError
+from dunhuang_data.pictures import read_picture
 from dunhuang_data.plan import read_plan
 from dunhuang_data.reader import DatasetReader
+from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
+from dunhuang_trainer.evaluate import targets as module
 from dunhuang_trainer.evaluate.folders import Predictions
 from dunhuang_trainer.evaluate.targets import DatasetTargets, PictureTargets
 
@@ -220,3 +224,54 @@ def test_masks_without_a_picture_are_flawed_too(folders: tuple[Path, Path]) -> N
     targets = PictureTargets(*folders, "hole")
     assert set(targets.flawed) == {"b"}
     assert len(targets.problems) == 1
+
+
+def test_what_of_a_folder_cannot_be_used_is_said(tmp_path: Path) -> None:
+    for name in ("a.png", "a.tif", "b.png"):
+        save_picture(tmp_path / name, draw_picture(8, 9, name))
+    predictions = Predictions(tmp_path, "theirs")
+    said = predictions.match({"a": (8, 9), "b": (8, 9)})
+    assert predictions.keys == {"b"}
+    assert len(said) == 2
+    assert "Two pictures would have the id 'a'" in said[0]
+    assert "has no restoration of a." in said[1]
+
+
+def test_a_folder_with_folders_names_whole_keys(tmp_path: Path) -> None:
+    save_picture(tmp_path / "cave" / "1.png", draw_picture(8, 9, "1"))
+    save_picture(tmp_path / "2.png", draw_picture(8, 9, "2"))
+    predictions = Predictions(tmp_path, "theirs")
+    assert len(predictions.match({"cave/1": (8, 9), "cave/2": (8, 9)})) == 2
+    assert predictions.keys == {"cave/1"}
+
+
+def test_masks_of_damage_are_looked_at(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    save_picture(tmp_path / "damage" / "a.png", draw_picture(*SHAPES["a"], "photograph"))
+    save_picture(tmp_path / "damage" / "b.png", hole(SHAPES["a"]))
+    save_picture(tmp_path / "damage" / "z.png", hole(SHAPES["a"]))
+    targets = PictureTargets(*folders, "hole", damage=tmp_path / "damage")
+    assert targets.keys == ["cave/c"]
+    said = "\n".join(targets.problems)
+    assert len(targets.problems) == 3
+    assert "a.png is no mask" in said
+    assert "b.png is 20 x 31 px (height x width), its picture 24 x 18 px" in said
+    assert "z.png is the damage of no picture" in said
+
+
+def test_pictures_are_read_with_the_decisions_that_were_made(
+    folders: tuple[Path, Path],
+) -> None:
+    (plain,) = PictureTargets(*folders, "hole").read([0])
+    reading = ReadingRecipe(assume_profile="p3")
+    (decided,) = PictureTargets(*folders, "hole", reading=reading).read([0])
+    assert np.array_equal(decided.image, read_picture(folders[0] / "a.png", reading))
+    assert not np.array_equal(decided.image, plain.image)
+
+
+def test_patches_of_a_group_are_one_cluster(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = DatasetReader(dataset, "test")
+    targets = DatasetTargets(reader)
+    assert [one.cluster for one in targets.read([0])] == [targets.keys[0].rpartition("/")[0]]
+    rows = [replace(one, group="wall") for one in module.pictures_of_rows(reader)]
+    monkeypatch.setattr(module, "pictures_of_rows", lambda _reader: rows)
+    assert [one.cluster for one in DatasetTargets(reader).read([0])] == ["wall"]
