@@ -246,3 +246,18 @@ def test_only_what_suits_the_network_and_a_tile_on_both_sides_is_restored_at_onc
     monkeypatch.setattr(judging, "restore_picture", in_parts)
     Network(model, CPU, 32, 8)([target(*shape)])
     assert calls == [(32, 8)] * in_tiles
+
+
+@pytest.mark.parametrize("side", ["top", "bottom", "left", "right", "none"])
+def test_a_sample_says_how_deep_its_holes_are_and_whether_they_touch_a_border(side: str) -> None:
+    one = target(20, 31)
+    one.valid[:] = 1
+    one.valid[5:8, 10:13] = 0  # eight pixels beside a known one, and one between
+    line = {"top": np.s_[0, 4], "bottom": np.s_[-1, 4], "left": np.s_[4, 0], "right": np.s_[4, -1]}
+    if side in line:
+        one.valid[line[side]] = 0
+    targets = Drawn((20, 31))
+    targets.read([0])[0].valid[:] = one.valid
+    (score,) = evaluate(targets, [0], {"theirs": inverted}, baselines=[])
+    assert score.touches_border == (side != "none")
+    assert score.depth_px == pytest.approx(10 / 9 if side == "none" else 11 / 10)
