@@ -275,3 +275,19 @@ def test_patches_of_a_group_are_one_cluster(dataset: Path, monkeypatch: pytest.M
     rows = [replace(one, group="wall") for one in module.pictures_of_rows(reader)]
     monkeypatch.setattr(module, "pictures_of_rows", lambda _reader: rows)
     assert [one.cluster for one in DatasetTargets(reader).read([0])] == ["wall"]
+
+
+def test_a_table_of_groups_that_does_not_fit_is_a_problem(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    table = tmp_path / "groups.csv"
+    table.write_text("picture,group\nx,north\ny,north\n")
+    targets = PictureTargets(*folders, "hole", groups=table)
+    assert targets.keys == ["a", "b", "cave/c"]
+    (said,) = targets.problems
+    assert "groups.csv names a picture, for instance a." in said
+    table.write_text("picture,group\na,north\na.png,south\n")
+    targets = PictureTargets(*folders, "hole", groups=table)
+    assert targets.keys == ["b", "cave/c"]
+    (said,) = targets.problems
+    assert "The picture a stands in a table twice" in said

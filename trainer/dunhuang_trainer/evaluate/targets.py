@@ -7,13 +7,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from dunhuang_data.errors import DatasetError, PictureError
+from dunhuang_data.errors import DatasetError, PictureError, PlanError
 from dunhuang_data.foreign_masks import read_mask
 from dunhuang_data.mask_files import DamageMask
 from dunhuang_data.pictures import read_picture
 from dunhuang_data.polarity import WhiteIs
 from dunhuang_data.recipe import ReadingRecipe
-from dunhuang_data.sidecar import entry_of, read_sidecar
+from dunhuang_data.sidecar import entry_of, names_of, read_sidecar
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.data import DatasetReader, pictures_of_rows
 from dunhuang_trainer.evaluate.folders import NO_DECISION, files_by_key
@@ -160,6 +160,7 @@ class PictureTargets:
         problems += _orphans(self._pictures, self._masks, pictures, masks)
         for key in sorted(set(self._damage) - set(self._pictures)):
             problems.append(f"{self._damage[key]} is the damage of no picture in {pictures}.")
+        problems += _groups_of_others(self._groups, self._pictures, groups)
         self.grey_share = 0.0
         self._shapes: dict[str, tuple[int, int]] = {}
         shares = []
@@ -167,7 +168,7 @@ class PictureTargets:
             try:
                 self._shapes[key], share = self._checked(key)
                 shares.append(share)
-            except PictureError as error:
+            except (PictureError, PlanError) as error:
                 problems.append(str(error))
         self.keys = sorted(self._shapes)
         self.flawed: Collection[str] = {*self._pictures, *self._masks} - set(self._shapes)
@@ -201,8 +202,11 @@ class PictureTargets:
         Raises
         ------
         PictureError
+        PlanError
+            If the table of groups says two things of it.
         """
         picture, mask = self._pictures[key], self._masks[key]
+        self._cluster(key)
         height, width = read_picture(picture, self._reading).shape[:2]  # all of it, to see it whole
         found = read_mask(mask, self._white_is)
         if found.valid.shape != (height, width):
@@ -247,3 +251,16 @@ def _orphans(
             "001.jpg) are brought in with dunhuang-data import."
         )
     return lonely
+
+
+def _groups_of_others(
+    table: Collection[str], pictures: dict[str, Path], path: Path | None
+) -> list[str]:
+    """Return a sentence if no row of a table of groups names a picture."""
+    names = {name for key, file in pictures.items() for name in names_of(key, file.name)}
+    if path is None or not pictures or names & set(table):
+        return []
+    return [
+        f"No row of {path} names a picture, for instance {min(pictures)}. Name pictures by their "
+        "paths below the folder; without groups, intervals come out too narrow."
+    ]
