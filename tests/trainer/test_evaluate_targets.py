@@ -15,7 +15,7 @@ from dunhuang_data.plan import read_plan
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
-from dunhuang_trainer.evaluate import targets as module
+from dunhuang_trainer.data import pictures_of_rows
 from dunhuang_trainer.evaluate.folders import Predictions
 from dunhuang_trainer.evaluate.targets import DatasetTargets, PictureTargets
 
@@ -272,8 +272,8 @@ def test_patches_of_a_group_are_one_cluster(dataset: Path, monkeypatch: pytest.M
     reader = DatasetReader(dataset, "test")
     targets = DatasetTargets(reader)
     assert [one.cluster for one in targets.read([0])] == [targets.keys[0].rpartition("/")[0]]
-    rows = [replace(one, group="wall") for one in module.pictures_of_rows(reader)]
-    monkeypatch.setattr(module, "pictures_of_rows", lambda _reader: rows)
+    rows = [replace(one, group="wall") for one in pictures_of_rows(reader)]
+    monkeypatch.setattr("dunhuang_trainer.evaluate.targets.pictures_of_rows", lambda _reader: rows)
     assert [one.cluster for one in DatasetTargets(reader).read([0])] == ["wall"]
 
 
