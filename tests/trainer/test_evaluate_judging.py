@@ -21,6 +21,7 @@ from dunhuang_trainer.evaluate.judging import Network, evaluate, workers_for
 from dunhuang_trainer.evaluate.targets import DatasetTargets, PictureTargets, Target
 from dunhuang_trainer.metrics import score_picture
 from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.restore import restore_picture
 
 CPU = torch.device("cpu")
 SMALL = ModelConfig(4, 3)
@@ -261,3 +262,15 @@ def test_a_sample_says_how_deep_its_holes_are_and_whether_they_touch_a_border(si
     (score,) = evaluate(targets, [0], {"theirs": inverted}, baselines=[])
     assert score.touches_border == (side != "none")
     assert score.depth_px == pytest.approx(10 / 9 if side == "none" else 11 / 10)
+
+
+def test_what_a_network_does_not_reach_is_filled_as_in_tiles() -> None:
+    torch.manual_seed(0)
+    near = PartialConvUNet(ModelConfig(4, 3, base="none")).eval()
+    one = target(96, 64)
+    one.valid[:] = 0
+    one.valid[:3, :5] = 1
+    tiled, beyond = restore_picture(near, one.image, one.valid, CPU, 128, 16)
+    assert beyond > 0
+    (at_once,) = Network(near, CPU, 128, 16)([one])
+    assert np.abs(at_once.astype(int) - tiled.astype(int)).max() <= 1
