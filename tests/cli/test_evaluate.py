@@ -195,7 +195,7 @@ def test_nothing_left_to_judge_is_a_problem_even_if_missing_is_allowed(
     outcome = invoke(
         "dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--allow-missing"
     )
-    check(outcome, 3, "has no restoration of wall/0")
+    check(outcome, 3, "things do not fit together:", "has no restoration of wall/0")
 
 
 @pytest.mark.parametrize(
@@ -270,3 +270,54 @@ def test_fid_of_few_pictures_is_refused_whatever_is_installed(
 ) -> None:
     line = ("dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--fid")
     check(invoke(*line), 3, "asked for 5 pictures, and needs at least 2,000")
+
+
+def test_damage_groups_and_seed_reach_the_tables(invoke: Invoke, gallery: Path) -> None:
+    from dunhuang_trainer.buckets import mean_by_picture
+
+    sound = np.full((*SHAPE, 3), 255, dtype=np.uint8)
+    sound[8:12, 10:30] = 0
+    for place in (0, 3):
+        save_picture(gallery / "damage" / "wall" / f"{place}.png", sound)
+    groups = ["north", "north", "south", "east", "east"]
+    rows = "".join(f"wall/{place},{group}\n" for place, group in enumerate(groups))
+    (gallery / "groups.csv").write_text("picture,group\n" + rows)
+    outcome = invoke(
+        "dunhuang-train", "evaluate", gallery / "good", gallery / "bad", *on(gallery),
+        "--damage", gallery / "damage", "--damage-is", "black", "--groups", gallery / "groups.csv",
+        "--seed", 7, "--baselines", "none", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    errors = {}
+    for name in ("good", "bad"):
+        pairs = [
+            [
+                read_picture(gallery / folder / "wall" / f"{place}.png")
+                for folder in (name, "pictures")
+            ]
+            for place in range(5)
+        ]
+        squares = [np.square(one.astype(float) - target) for one, target in pairs]
+        for place in (0, 3):
+            squares[place] = squares[place][sound[..., 0] == 255]
+        errors[name] = np.array([one.mean() for one in squares])
+    for values, shown in (
+        (errors["good"], found["methods"]["good"]["scores"]["mse_whole"]),
+        (
+            errors["good"] - errors["bad"],
+            found["comparisons"][0]["scores"]["mse_whole"]["a_minus_b"],
+        ),
+    ):
+        expected = mean_by_picture(values, groups, 7)
+        assert shown["pictures"] == 3
+        assert (shown["mean"], shown["low"], shown["high"]) == pytest.approx(
+            (expected.mean, expected.low, expected.high)
+        )
+    assert found["bootstrap"]["seed"] == found["comparisons"][0]["seed"] == 7
+
+
+def test_tiles_are_as_large_as_asked(invoke: Invoke, gallery: Path, checkpoint: Path) -> None:
+    line = ("dunhuang-train", "evaluate", checkpoint, *on(gallery), "--baselines", "none")
+    outcome = invoke(*line, "--tile", 16, "--overlap", 12)
+    assert "--tile 16 and --overlap 12 do not fit" in " ".join(outcome.err.split())

@@ -1,8 +1,10 @@
 """Fills without training: known pixels stay, targets are not looked at."""
 
+import cv2
 import numpy as np
 import pytest
 
+from drawings import draw_picture
 from dunhuang_data.errors import EnvironmentProblem
 from dunhuang_trainer.baselines import BASELINES, biharmonic_fill
 
@@ -57,3 +59,17 @@ def test_mean_colour_is_the_mean_of_the_known() -> None:
     valid = np.array([[1, 1, 1], [1, 0, 0]], dtype=np.uint8)
     expected = np.rint(np.array([30, 60, 93]) / 4).tolist()
     assert BASELINES["mean colour"](picture, valid)[1, 2].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("Telea", cv2.INPAINT_TELEA), ("Navier-Stokes", cv2.INPAINT_NS)]
+)
+def test_opencv_looks_three_pixels_far(name: str, method: int) -> None:
+    picture = draw_picture(30, 41, "radius")
+    valid = np.ones((30, 41), dtype=np.uint8)
+    valid[6:20, 9:25] = 0
+    expected = cv2.inpaint(picture * valid[..., None], 1 - valid, 3, method)
+    filled = BASELINES[name](picture, valid)
+    assert np.array_equal(filled[valid == 0], np.asarray(expected)[valid == 0])
+    other = cv2.inpaint(picture * valid[..., None], 1 - valid, 5, method)
+    assert not np.array_equal(filled[valid == 0], np.asarray(other)[valid == 0])
