@@ -17,27 +17,32 @@ from dunhuang_data.pictures.identification import (
     inspect_picture,
     sha256_of_file,
 )
+from dunhuang_data.pictures.own_samples import OwnPicture, OwnWindow, open_own
 from dunhuang_data.pictures.windows import (
     SourcePicture,
     open_picture,
     picture_size,
     read_picture,
 )
-from dunhuang_data.pictures.writing import write_picture
+from dunhuang_data.pictures.writing import write_like, write_picture
 
 __all__ = [
     "FoundPicture",
+    "OwnPicture",
+    "OwnWindow",
     "PictureFacts",
     "PictureWarning",
     "SourcePicture",
     "find_pictures",
     "identify_pictures",
     "inspect_picture",
+    "open_own",
     "open_picture",
     "picture_size",
     "pictures_below",
     "raise_together",
     "read_picture",
     "sha256_of_file",
+    "write_like",
     "write_picture",
 ]

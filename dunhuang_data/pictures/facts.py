@@ -161,10 +161,13 @@ class PictureFacts:
         return {**asdict(self), "path": str(self.path), **derived}
 
 
-def _dpi_of(xres: float, format: str) -> float | None:
+def _dpi_of(image: Image) -> float | None:
     """Return pixels per inch; None where libvips says what it says of silent files."""
-    silent = NO_RESOLUTION_PNG if format == "PNG" else NO_RESOLUTION
-    return None if xres == NO_RESOLUTION or abs(xres - silent) < 1e-3 else round(xres * 25.4, 2)
+    if _format(image) in ("JPEG", "TIFF"):  # 72 dpi, or a number of nothing
+        silent = image.get_typeof("resolution-unit") == 0
+    else:
+        silent = image.xres == NO_RESOLUTION or abs(image.xres - NO_RESOLUTION_PNG) < 1e-3
+    return None if silent else round(image.xres * 25.4, 2)
 
 
 def read_facts(path: Path, page: int = 0) -> PictureFacts:
@@ -235,7 +238,7 @@ def _facts(
         sub_levels=this.sub_pages if this else 0,
         pages=pages,
         page=place,
-        dpi=_dpi_of(image.xres, _format(image)),
+        dpi=_dpi_of(image),
         layout=_layout(image, this),
         file_bytes=path.stat().st_size,
     )

@@ -12,6 +12,7 @@ TYPES = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I
 SUBFILE_TYPE, WIDTH, HEIGHT = 254, 256, 257
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 SUB_IFDS, EXTRA_SAMPLES = 330, 338
+RESOLUTION_UNIT, NO_UNIT = 296, 1
 
 Tags = dict[int, tuple[int, ...]]
 
@@ -72,6 +73,33 @@ def read_tiff_pages(path: Path) -> tuple[TiffPage, ...]:
     except (KeyError, struct.error, OSError, OverflowError):
         return tuple(pages)  # libvips says what is wrong with it
     return tuple(pages)
+
+
+def replace_shorts(path: Path, tag: int, values: tuple[int, ...]) -> bool:
+    """Write other numbers over those of a tag of 16-bit numbers, in the first page, in place.
+
+    Returns whether the page has such a tag with so many numbers; if not, nothing is written.
+    """
+    with path.open("r+b") as stream:
+        head = stream.read(16)
+        order = {b"II": "<", b"MM": ">"}[head[:2]]
+        big = struct.unpack(f"{order}H", head[2:4])[0] == 43
+        counter, entry, place = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
+        (offset,) = struct.unpack(order + place, head[8:16] if big else head[4:8])
+        stream.seek(offset)
+        (count,) = struct.unpack(order + counter, stream.read(struct.calcsize("<" + counter)))
+        for _ in range(count):
+            data = stream.read(struct.calcsize("<" + entry))
+            found, kind, length, inline = struct.unpack(order + entry, data)
+            if (found, kind, length) == (tag, 3, len(values)):
+                written = struct.pack(f"{order}{length}H", *values)
+                if len(written) > len(inline):
+                    stream.seek(struct.unpack(order + place, inline)[0])
+                else:
+                    stream.seek(-len(inline), 1)
+                stream.write(written)
+                return True
+    return False
 
 
 def _page(tags: Tags) -> TiffPage:

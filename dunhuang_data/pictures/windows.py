@@ -76,13 +76,7 @@ class SourcePicture:
         PictureError
             If the file is damaged there.
         """
-        if min(top, left) < 0 or min(height, width) < 1:
-            raise ValueError(f"no window: {height} x {width} px at row {top}, column {left}")
-        if top + height > self.shape_hw[0] or left + width > self.shape_hw[1]:
-            raise ValueError(
-                f"{height} x {width} px at row {top}, column {left} reach beyond the picture of "
-                f"{self.shape_hw[0]} x {self.shape_hw[1]} px"
-            )
+        refuse_outside(self.shape_hw, top, left, height, width)
         import pyvips
 
         with decoding(self.facts.path):
@@ -150,6 +144,17 @@ class SourcePicture:
             if _is_copy(level, whole) and level.height >= height and level.width >= width:
                 best = min(best, level, key=lambda image: int(image.width))
         return best
+
+
+def refuse_outside(shape_hw: tuple[int, int], top: int, left: int, height: int, width: int) -> None:
+    """Raise ValueError if a rectangle is empty or reaches beyond a picture."""
+    if min(top, left) < 0 or min(height, width) < 1:
+        raise ValueError(f"no window: {height} x {width} px at row {top}, column {left}")
+    if top + height > shape_hw[0] or left + width > shape_hw[1]:
+        raise ValueError(
+            f"{height} x {width} px at row {top}, column {left} reach beyond the picture of "
+            f"{shape_hw[0]} x {shape_hw[1]} px"
+        )
 
 
 def _is_copy(level: Image, whole: Image) -> bool:
