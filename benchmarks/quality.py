@@ -28,7 +28,7 @@ from dunhuang_data.mask_stats.measuring import depth_and_radius
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.types import Samples, UInt8Array
-from dunhuang_trainer.baselines import ALL_BASELINES, Fill
+from dunhuang_trainer.baselines import BASELINES, Fill
 from dunhuang_trainer.evaluate import predict, score
 
 BATCH = 50
@@ -51,7 +51,7 @@ def main() -> None:
         flush=True,
     )
     scored = [
-        _scored(name, samples, partial(_filled, fill)) for name, fill in ALL_BASELINES.items()
+        _scored(name, samples, partial(_filled, fill)) for name, fill in BASELINES.items()
     ]
     for name in options.only or CANDIDATES:
         candidate = CANDIDATES[name]

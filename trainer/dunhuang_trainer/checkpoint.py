@@ -1,7 +1,8 @@
 """Checkpoints: written whole or not at all, loaded strictly, never unpickled.
 
-``last.safetensors`` holds the weights and, in its header, the configuration, the step, the scores
-and which dataset they come from: all that evaluating, restoring and fine-tuning need.
+``last.safetensors`` holds the weights and, in its header, the configuration, the step, the scores,
+which dataset they come from and what holes that has: all that evaluating, restoring and fine-tuning
+need.
 ``last.state.pt`` holds what resuming needs.
 """
 
@@ -23,8 +24,10 @@ from dunhuang_data.atomic import write_bytes
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem, UsageProblem
 from dunhuang_trainer.config import ModelConfig, TrainConfig, settings_of
 from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.trained_holes import TrainedHoles
 
-FORMAT = {"name": "dunhuang-checkpoint", "version": 2}
+FORMAT = {"name": "dunhuang-checkpoint", "version": 3}
+READABLE = [{**FORMAT, "version": version} for version in (2, 3)]  # 2 says nothing of holes
 HEADER = "dunhuang"
 STATE_KEYS = {"model", "optimizer", "step", "best", "meter", "run"}
 
@@ -45,6 +48,8 @@ class CheckpointInfo:
         Of that dataset, in pixels.
     scores : dict
         Of the validation split at this step, if there is one.
+    holes : TrainedHoles or None
+        Those of its training split; None in checkpoints of older versions.
     """
 
     model: ModelConfig
@@ -53,6 +58,7 @@ class CheckpointInfo:
     dataset_sha256: str
     patch_size: int
     scores: dict[str, float]
+    holes: TrainedHoles | None = None
 
 
 def save_weights(path: Path, model: PartialConvUNet, info: CheckpointInfo) -> None:
@@ -82,7 +88,7 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
             found = header.pop("format", None)
-            if found != FORMAT:
+            if found not in READABLE:
                 raise CheckpointError(
                     f"{path} has the format {found}; this version reads {FORMAT}. "
                     "Name a .safetensors file written by dunhuang-train."
@@ -128,6 +134,7 @@ def _info_from_json(document: dict[str, Any]) -> CheckpointInfo:
             "step": int(document["step"]),
             "model": settings_of(ModelConfig, document["model"]),
             "train": settings_of(TrainConfig, document["train"]),
+            "holes": TrainedHoles(**document["holes"]) if document.get("holes") else None,
         }
     )
 

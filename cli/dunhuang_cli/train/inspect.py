@@ -102,6 +102,13 @@ def _show_cost(model: ModelConfig, side: int, cost: "NetworkCost") -> None:
 
 def _show_checkpoint(said: dict[str, Any]) -> None:
     train = {key: value for key, value in said["train"].items() if key != "steps"}
+    holes = said["holes"]
+    trained_on = (
+        "not said"
+        if holes is None
+        else f"ratio {holes['hole_ratio_mean']:.3f} on average, at most "
+        f"{holes['hole_ratio_max']:.3f}; at most {holes['radius_px_max']:.1f} px deep"
+    )
     scores = {key: f"{value:.6g}" for key, value in said["scores"].items()}
     console.table(
         f"{said['path']} says of itself",
@@ -110,6 +117,7 @@ def _show_checkpoint(said: dict[str, Any]) -> None:
             ["steps", f"{said['step']} of {said['train']['steps']}"],
             ["patches", f"{said['patch_size']} px"],
             ["dataset", f"{said['dataset_sha256'][:12]}…"],
+            ["holes trained on", trained_on],
             *([name, value] for name, value in scores.items()),
             *([name, str(value)] for name, value in train.items()),
         ],

@@ -6,7 +6,7 @@ from dunhuang_trainer.data.datasets import PatchDataset, ShardStream
 from dunhuang_trainer.data.loader import Loader
 from dunhuang_trainer.data.on_device import DeviceSplit
 from dunhuang_trainer.data.order import Order
-from dunhuang_trainer.data.stored import open_split, ordered_batches
+from dunhuang_trainer.data.stored import holes_of, open_split, ordered_batches, pictures_of_rows
 
 __all__ = [
     "Batch",
@@ -18,7 +18,9 @@ __all__ = [
     "ShardStream",
     "StoredBatch",
     "finished",
+    "holes_of",
     "open_split",
     "ordered_batches",
+    "pictures_of_rows",
     "to_batch",
 ]

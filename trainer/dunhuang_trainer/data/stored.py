@@ -9,10 +9,13 @@ from torch import Tensor
 
 from dunhuang_data.buffers import aligned_empty
 from dunhuang_data.errors import DatasetError
+from dunhuang_data.plan import read_plan
+from dunhuang_data.polarity import unpack
 from dunhuang_data.reader import DatasetReader
-from dunhuang_data.types import Samples, Split
+from dunhuang_data.types import Picture, Samples, Split
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.data.order import Picks
+from dunhuang_trainer.trained_holes import MOST_MEASURED, TrainedHoles, measure_holes
 
 Buffers = dict[str, Tensor]
 
@@ -40,6 +43,35 @@ def ordered_batches(reader: DatasetReader, batch_size: int) -> Iterator[Samples]
     """Yield every sample of a split once, in the dataset's order."""
     for first in range(0, len(reader), batch_size):
         yield reader.read(range(first, min(first + batch_size, len(reader))))
+
+
+def pictures_of_rows(reader: DatasetReader) -> list[Picture]:
+    """Return the picture that each sample of a split is cut from, by the plan in the dataset.
+
+    Raises
+    ------
+    PlanError
+        If the plan is gone, or was altered.
+    """
+    plan = read_plan(reader.root / "plan")
+    pictures = {one.id: one for one in plan.pictures}
+    return [pictures[patch.picture_id] for patch in plan.patches if patch.split == reader.split]
+
+
+def holes_of(reader: DatasetReader) -> TrainedHoles | None:
+    """Measure the holes of a split: all masks, or `MOST_MEASURED` of them, evenly spaced."""
+    stride = max(1, -(-len(reader) // MOST_MEASURED))
+    masks = (
+        one
+        for first in range(0, len(reader), 256 * stride)
+        for one in unpack(
+            reader.read_stored(
+                range(first, min(first + 256 * stride, len(reader)), stride), ["valid"]
+            )["valid"],
+            reader.patch_size,
+        )
+    )
+    return measure_holes(masks, reader.patch_size)
 
 
 def batch_buffers(reader: DatasetReader, batch_size: int, pinned: bool = False) -> Buffers:

@@ -13,8 +13,9 @@ from dunhuang_data.documents import parsed, read_document
 from dunhuang_data.errors import CheckpointError, ResumeMismatchError, UsageProblem
 from dunhuang_trainer.checkpoint import load_into, load_weights, save_state
 from dunhuang_trainer.config import ModelConfig, TrainConfig, settings_of
-from dunhuang_trainer.data import DatasetReader, Loader, open_split
+from dunhuang_trainer.data import DatasetReader, Loader, holes_of, open_split
 from dunhuang_trainer.losses import check_features
+from dunhuang_trainer.trained_holes import TrainedHoles
 from dunhuang_trainer.training.learner import Learner
 
 MARKER = "run.json"
@@ -45,6 +46,8 @@ class Run:
         The file with the weights of VGG-16, if one was named.
     features_sha256 : str or None
         Of the weights of VGG-16, wherever they came from.
+    holes : TrainedHoles or None
+        Those of the training split; no step depends on them.
     """
 
     model: ModelConfig
@@ -54,6 +57,7 @@ class Run:
     init_from: Path | None
     features: Path | None
     features_sha256: str | None
+    holes: TrainedHoles | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -126,6 +130,7 @@ def start_run(
         None if init_from is None else init_from.resolve(),
         None if features is None else features.resolve(),
         learner.loss.features_sha256,
+        holes_of(reader),
     )
     document = {
         "format": FORMAT,
@@ -136,6 +141,7 @@ def start_run(
         "init_from": None if run.init_from is None else str(run.init_from),
         "features": None if run.features is None else str(run.features),
         "features_sha256": run.features_sha256,
+        "holes": None if run.holes is None else asdict(run.holes),
     }
     start = {"step": 0, "best": None, "meter": None, "run": run.identity}
     with alone_in(out, MARKER), new_folder(out, CONTENTS, overwrite, inputs) as folder:
@@ -184,6 +190,7 @@ def read_run(out: Path) -> Run:
             paths["init_from"],
             paths["features"],
             document["features_sha256"],
+            TrainedHoles(**document["holes"]) if document.get("holes") else None,
         )
 
 

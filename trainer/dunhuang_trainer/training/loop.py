@@ -270,7 +270,9 @@ class _Training:
     def info(self, scores: dict[str, float]) -> CheckpointInfo:
         """Return what a checkpoint of now says of itself."""
         run, size = self.run, self.training.patch_size
-        return CheckpointInfo(run.model, run.train, self.step, run.dataset_sha256, size, scores)
+        return CheckpointInfo(
+            run.model, run.train, self.step, run.dataset_sha256, size, scores, run.holes
+        )
 
     def stop_if_not_finite(self) -> None:
         """Look at the losses of the steps so far, and stop if one is no number."""

@@ -1,0 +1,184 @@
+"""Restore every target by every method, and score what comes out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import parent_process
+
+import cv2
+import numpy as np
+import torch
+
+from dunhuang_data.atomic import Progress, no_progress
+from dunhuang_data.executors import run_jobs
+from dunhuang_data.mask_stats.measuring import depth_and_radius
+from dunhuang_data.polarity import hole_ratio
+from dunhuang_data.types import UInt8Array
+from dunhuang_trainer.baselines import BASELINES
+from dunhuang_trainer.composite import composite_uint8
+from dunhuang_trainer.evaluate.records import SampleScore
+from dunhuang_trainer.evaluate.targets import Target, Targets
+from dunhuang_trainer.metrics import score_pictures
+from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.restore import restore_picture
+
+Restorer = Callable[[Sequence[Target]], Sequence[UInt8Array]]
+"""Takes some targets, and returns one restored picture, (H, W, 3) uint8, for each."""
+
+
+class Network:
+    """A network as a restorer: known pixels are the target's own.
+
+    Parameters
+    ----------
+    model : PartialConvUNet
+        In evaluation mode, on ``device``.
+    device : torch.device
+    tile, overlap : int
+        Of pictures that are larger than a tile, in pixels.
+    """
+
+    def __init__(
+        self, model: PartialConvUNet, device: torch.device, tile: int = 1024, overlap: int = 128
+    ) -> None:
+        self._model, self._device = model, device
+        self._tile, self._overlap = tile, overlap
+
+    def __call__(self, targets: Sequence[Target]) -> list[UInt8Array]:
+        """Restore some targets: at once if they are of one size that suits the network."""
+        multiple = self._model.config.multiple
+        shapes = {one.valid.shape for one in targets}
+        height, width = next(iter(shapes))
+        if len(shapes) > 1 or height % multiple or width % multiple or height > self._tile:
+            return [
+                restore_picture(
+                    self._model, one.image, one.valid, self._device, self._tile, self._overlap
+                )[0]
+                for one in targets
+            ]
+        images = torch.from_numpy(np.stack([one.image for one in targets])).to(self._device)
+        valids = torch.from_numpy(np.stack([one.valid for one in targets])).to(self._device)
+        valid = valids[:, None].float()
+        with torch.no_grad():
+            seen = images.permute(0, 3, 1, 2).float() / 255 * valid
+            outputs = self._model.predict(seen, valid)
+        predicted, reached = (output.permute(0, 2, 3, 1).cpu().numpy() for output in outputs)
+        return [
+            composite_uint8(predicted[place], one.image, one.valid, reached[place, ..., 0] > 0)
+            for place, one in enumerate(targets)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Some targets, and what those methods made of them that run in the first process."""
+
+    first: int
+    targets: tuple[Target, ...]
+    restored: Mapping[str, Sequence[UInt8Array]]
+    baselines: tuple[str, ...]
+    course: bool
+
+
+def evaluate(
+    targets: Targets,
+    places: Sequence[int],
+    restorers: Mapping[str, Restorer],
+    *,
+    baselines: Sequence[str] = tuple(BASELINES),
+    batch_size: int = 8,
+    workers: int = 1,
+    course: bool = False,
+    progress: Progress = no_progress,
+) -> list[SampleScore]:
+    """Score restorers and baselines on some targets.
+
+    Parameters
+    ----------
+    targets : Targets
+    places : sequence of int
+        Which of them.
+    restorers : mapping of str to Restorer
+        By the names they have in tables.
+    baselines : sequence of str
+        Names of `dunhuang_trainer.baselines.BASELINES`.
+    batch_size : int
+        Of memory only; it changes no score beyond float32's last digits.
+    workers : int
+        Processes that fill and score; 1 = all in this one.
+    course : bool
+        Also compute what the course's script printed; see `dunhuang_trainer.metrics`.
+    progress : callable
+        Called with the targets done.
+
+    Returns
+    -------
+    list of SampleScore
+        By target in the order of ``places``, then by method: restorers, then baselines.
+    """
+    found: dict[int, list[SampleScore]] = {}
+    jobs = _jobs(targets, places, restorers, tuple(baselines), batch_size, course)
+    for first, scores in run_jobs(_judge, jobs, workers):
+        found[first] = scores
+        progress(len(scores) // max(1, len(restorers) + len(baselines)))
+    return [score for first in sorted(found) for score in found[first]]
+
+
+def _jobs(
+    targets: Targets,
+    places: Sequence[int],
+    restorers: Mapping[str, Restorer],
+    baselines: tuple[str, ...],
+    batch_size: int,
+    course: bool,
+) -> Iterator[_Job]:
+    """Read the targets batch by batch, and let the restorers at them, as jobs are asked for."""
+    for first in range(0, len(places), batch_size):
+        read = tuple(targets.read(places[first : first + batch_size]))
+        restored = {name: restore(read) for name, restore in restorers.items()}
+        yield _Job(first, read, restored, baselines, course)
+
+
+def _judge(job: _Job) -> tuple[int, list[SampleScore]]:
+    """Fill the targets of a job with the baselines, and score all methods."""
+    if parent_process() is not None:  # one of several: they share the cores
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+    filled = {
+        name: [BASELINES[name](one.image, one.valid) for one in job.targets]
+        for name in job.baselines
+    }
+    scores = [
+        dict(zip(job.restored | filled, of_methods, strict=True))
+        for of_methods in zip(
+            *(_scored(job, restored) for restored in (job.restored | filled).values()), strict=True
+        )
+    ]
+    found = []
+    for one, by_method in zip(job.targets, scores, strict=True):
+        valid = one.valid
+        border = (valid[0], valid[-1], valid[:, 0], valid[:, -1])
+        said = {
+            "key": one.key,
+            "picture": one.cluster,
+            "hole_ratio": hole_ratio(valid),
+            "depth_px": depth_and_radius(valid)[0],
+            "touches_border": any(bool((edge == 0).any()) for edge in border),
+        }
+        found += [SampleScore(name, **said, values=values) for name, values in by_method.items()]
+    return job.first, found
+
+
+def _scored(job: _Job, restored: Sequence[UInt8Array]) -> list[dict[str, float]]:
+    """Score one method on all targets of a job: at once if they are of one size."""
+    if len({one.valid.shape for one in job.targets}) > 1:
+        alone = (replace(job, targets=(one,), restored={}) for one in job.targets)
+        return [
+            _scored(single, [picture])[0] for single, picture in zip(alone, restored, strict=True)
+        ]
+    return score_pictures(
+        np.stack(restored),
+        np.stack([one.image for one in job.targets]),
+        np.stack([one.valid for one in job.targets]),
+        np.stack([one.damage for one in job.targets]),
+        course=job.course,
+    )
