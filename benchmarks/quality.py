@@ -50,9 +50,7 @@ def main() -> None:
         f"{len(set(test.pictures))} pictures; {options.budget:g} CPU seconds a network",
         flush=True,
     )
-    scored = [
-        _scored(name, samples, partial(_filled, fill)) for name, fill in BASELINES.items()
-    ]
+    scored = [_scored(name, samples, partial(_filled, fill)) for name, fill in BASELINES.items()]
     for name in options.only or CANDIDATES:
         candidate = CANDIDATES[name]
         if options.pretrain and datasets.pretraining is not None:

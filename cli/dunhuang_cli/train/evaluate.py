@@ -1,11 +1,10 @@
 """``evaluate``: score networks and folders of restorations beside fills that need no training."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from dunhuang_cli import console
 from dunhuang_cli.options import (
     FILE,
     config_option,
@@ -15,14 +14,12 @@ from dunhuang_cli.options import (
     require_torch,
     seed_option,
     workers_option,
-    write_run_toml,
 )
 from dunhuang_cli.reading_options import reading_options
 from dunhuang_data.recipe import ReadingRecipe
 
 if TYPE_CHECKING:
-    from dunhuang_trainer.evaluate.judging import Restorer
-    from dunhuang_trainer.evaluate.targets import Targets
+    pass
 
 CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
 
@@ -46,7 +43,9 @@ CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
     default="refuse",
     help="What to do with masks that are not black and white alone; half of white is the threshold.",
 )
-@click.option("--damage", type=FILE, help="Masks of real damage in the pictures, which never counts.")
+@click.option(
+    "--damage", type=FILE, help="Masks of real damage in the pictures, which never counts."
+)
 @click.option(
     "--damage-is",
     type=click.Choice(["white", "black"]),

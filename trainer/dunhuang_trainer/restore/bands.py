@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dunhuang_data.polarity import unpack
+from dunhuang_data.polarity import pack, unpack
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.restore.coarse import coarse_fill
 from dunhuang_trainer.restore.prediction import Answer
@@ -44,6 +44,27 @@ class Job:
     predict: Predict
     tile: int
     overlap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a picture.
+
+    Attributes
+    ----------
+    out_of_reach_px : int
+        Pixels that are replaced but out of the network's reach: no known pixel is in its sight.
+        They have the smooth fill of the whole picture; see `coarse_fill`.
+    out_of_reach : (H, ceil(W / 8)) uint8
+        Which ones, packed as by `dunhuang_data.polarity.pack`.
+    deviation_mean, deviation_max : float
+        Over the pixels that the network replaced, in levels of 0 … 255; 0 of a single sample.
+    """
+
+    out_of_reach_px: int
+    out_of_reach: UInt8Array
+    deviation_mean: float
+    deviation_max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +107,7 @@ def restore_into(
     restored: Stored,
     deviation: UInt8Array | None = None,
     progress: Callable[[int], None] = lambda rows: None,
-) -> tuple[int, UInt8Array]:
+) -> Outcome:
     """Restore a picture into an array, which may be a file mapped into memory.
 
     Parameters
@@ -95,17 +116,10 @@ def restore_into(
     restored : (H, W, C) of the source's own type
         Is written.
     deviation : (H, W) uint8, optional
-        Is written: standard deviation in levels of 0 … 255, rounded; 0 where nothing is replaced.
+        Is written: standard deviation in levels of 0 … 255, rounded; 0 where nothing is replaced,
+        255 out of reach.
     progress : callable
         Called with the rows finished since the last call.
-
-    Returns
-    -------
-    count : int
-        Of the pixels that are replaced but out of the network's reach: no known pixel is in its
-        sight. They have the smooth fill of the whole picture; see `coarse_fill`.
-    out_of_reach : (H, ceil(W / 8)) uint8
-        Which ones, packed as by `dunhuang_data.polarity.pack`.
 
     Raises
     ------
@@ -117,18 +131,23 @@ def restore_into(
     check_tiles(job.tile, job.overlap)
     height, width = job.known.shape
     beyond = np.zeros((height, -(-width // 8)), dtype=np.uint8)
-    count = 0
+    lost = 0
+    total = highest = 0.0
     for band in _bands(job):
         rows = slice(band.top, band.top + len(band.stored))
         restored[rows] = band.stored
         if deviation is not None:
-            deviation[rows] = np.clip(np.rint(band.deviation), 0, 255).astype(np.uint8)
-        beyond[rows] = np.packbits(band.out_of_reach, axis=-1)
-        count += int(band.out_of_reach.sum())
+            levels = np.clip(np.rint(band.deviation), 0, 255).astype(np.uint8)
+            deviation[rows] = np.where(band.out_of_reach, np.uint8(255), levels)
+        beyond[rows] = pack(band.out_of_reach.view(np.uint8))
+        lost += int(np.count_nonzero(band.out_of_reach))
+        total += float(band.deviation.sum(dtype=np.float64))
+        highest = max(highest, float(band.deviation.max(initial=0)))
         progress(len(band.stored))
-    if count:
+    if lost:
         _fill_the_rest(job, restored, beyond)
-    return count, beyond
+    filled = job.kept.size - int(np.count_nonzero(job.kept)) - lost
+    return Outcome(lost, beyond, total / max(1, filled), highest)
 
 
 def _bands(job: Job) -> Iterator[_Band]:

@@ -83,4 +83,4 @@ def largest_radius(valid: UInt8Array) -> float:
     step = -(-max(height, width) // 4096)
     down, across = np.arange(0, height, step), np.arange(0, width, step)
     coarse = np.maximum.reduceat(np.maximum.reduceat(valid, down, axis=0), across, axis=1)
-    return step * float(distance_to(1 - coarse).max())
+    return float(step * distance_to(1 - coarse).max())

@@ -1,4 +1,4 @@
-"""Does the rim of a mask still show the colour of its holes? And is the mask the wrong way round?
+"""Whether a mask's rim still shows the colour of its holes, or the mask is the wrong way round.
 
 A hole that was painted over has one colour. Where a mask is drawn too small, or the picture was
 saved as JPEG after it was painted, that colour reaches beyond the hole, and the network takes it
@@ -24,6 +24,7 @@ CLEAR = 0.8  # of the wall's difference from the hole's colour: a ring below it 
 SLIGHT = 0.955  # the same, of the rings just beyond
 AHEAD = slice(3, 9)  # which of those
 STEP = 0.12  # the same: so much a ring must differ from the second one beyond it, somewhere
+FEWEST = 200  # pixels of the first ring; fewer tell no slight difference from chance
 CHANCE = 5.0  # times what rings of the wall differ from one another
 MOST_HOLE = 0.6  # share of a picture; masks that are made for training stay below
 MOST_EDGE = 0.75  # share of the pixels at a picture's edge
@@ -87,16 +88,19 @@ def look_at_rim(seen: Sequence[Glimpse]) -> Rim | None:
     colour = one_colour(pixels[depth > min(4.0, 0.7 * float(depth.max()))])
     if colour is None:
         return None
-    ring = _rings(seen, colour)
+    ring, pixels_of_first = _rings(seen, colour)
     wall = _mean(ring[WIDEST:])
     if not wall >= PLAIN:
         return None
     red, green, blue = np.rint(colour).astype(int).tolist()
-    return Rim((red, green, blue), _width(ring / wall))
+    return Rim((red, green, blue), _width(ring / wall, pixels_of_first >= FEWEST))
 
 
-def _width(ring: NDArray[np.float64]) -> int:
-    """Return how many rings are rim, by their differences in units of the wall's."""
+def _width(ring: NDArray[np.float64], enough: bool) -> int:
+    """Return how many rings are rim, by their differences in units of the wall's.
+
+    With ``enough`` pixels, also slight differences count.
+    """
     between = np.abs(np.diff(ring[WIDEST:]))
     chance = CHANCE * float(np.nanmedian(between)) if np.isfinite(between).any() else np.inf
     clear = slight = 0
@@ -105,7 +109,7 @@ def _width(ring: NDArray[np.float64]) -> int:
     # a wall that changes slowly has no step, and the colour of a hole has one
     if clear and not (ring[2:] - ring[:-2])[:clear].max(initial=0) >= STEP:
         clear = 0
-    while clear + slight < WIDEST:
+    while enough and clear + slight < WIDEST:
         place = clear + slight
         if not ring[place] < (1 - max(1 - SLIGHT, chance)) * _mean(ring[place:][AHEAD]):
             break
@@ -125,8 +129,11 @@ def _inside(one: Glimpse) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return one.srgb[hole], distance_to(1 - one.valid)[hole]
 
 
-def _rings(seen: Sequence[Glimpse], colour: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return each ring's mean difference from a colour, (RINGS,); NaN for an empty ring."""
+def _rings(seen: Sequence[Glimpse], colour: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
+    """Return each ring's mean difference from a colour, (RINGS,), and the pixels of the first.
+
+    NaN for an empty ring.
+    """
     total, count = np.zeros(RINGS + 1), np.zeros(RINGS + 1)
     for one in seen:
         distance = distance_to(one.valid)
@@ -137,7 +144,7 @@ def _rings(seen: Sequence[Glimpse], colour: NDArray[np.float32]) -> NDArray[np.f
         total += np.bincount(numbers, difference, RINGS + 1)
         count += np.bincount(numbers, minlength=RINGS + 1)
     with np.errstate(invalid="ignore"):
-        return (total / count)[1:]
+        return (total / count)[1:], int(count[1])
 
 
 def probably_inverted(valid: UInt8Array, seen: Sequence[Glimpse]) -> str:

@@ -70,5 +70,5 @@ def restore_picture(
     restored = np.empty_like(picture)
     predict = TilePredictor(model, device)
     job = Job(PictureInMemory(picture), valid, valid, predict, tile, overlap)
-    _, beyond = restore_into(job, restored)
-    return restored, unpack(beyond, valid.shape[1]).astype(np.bool_)
+    outcome = restore_into(job, restored)
+    return restored, unpack(outcome.out_of_reach, valid.shape[1]).astype(np.bool_)
