@@ -4,7 +4,6 @@ import numpy as np
 
 from dunhuang_data.pictures.decisions import FULL, Steps
 from dunhuang_data.pictures.decoding import Image
-from dunhuang_data.pictures.profiles import Profile
 from dunhuang_data.types import UInt8Array
 
 INTERPRETATIONS = {
@@ -23,7 +22,15 @@ def convert(image: Image, steps: Steps) -> Image:
         colours = colours.bandjoin([image[channel] for channel in steps.channels[1:]])
     colours = colours.copy(interpretation=INTERPRETATIONS[steps.colours, image.format])
     if steps.profile is not None:
-        colours = managed(colours, steps.profile, steps.white_level, depth=8)
+        if image.format == "ushort" and steps.white_level != FULL:
+            colours = _stretched(colours, steps.white_level, FULL, "ushort")
+        if steps.profile.colours == "RGB" and colours.bands == 1:
+            colours = colours.bandjoin([colours, colours])
+            colours = colours.copy(interpretation=INTERPRETATIONS["RGB", image.format])
+        # relative colorimetric: a colour that sRGB can show stays that colour
+        given = steps.profile.source
+        source = {"embedded": True} if given == "embedded" else {"input_profile": given}
+        colours = colours.icc_transform("srgb", intent="relative", depth=8, **source)
     elif image.format == "ushort":
         colours = _stretched(colours, steps.white_level, 255, "uchar")
         colours = colours.copy(interpretation="b-w" if colours.bands == 1 else "srgb")
@@ -32,19 +39,6 @@ def convert(image: Image, steps: Steps) -> Image:
     if steps.alpha is None:
         return colours
     return colours.bandjoin(is_there(image, steps))
-
-
-def managed(colours: Image, profile: Profile, white_level: int, depth: int) -> Image:
-    """Convert colours through their profile into sRGB of 8 or 16 bits."""
-    if colours.format == "ushort" and white_level != FULL:
-        colours = _stretched(colours, white_level, FULL, "ushort")
-    if profile.colours == "RGB" and colours.bands == 1:
-        colours = colours.bandjoin([colours, colours])
-        colours = colours.copy(interpretation=INTERPRETATIONS["RGB", colours.format])
-    # relative colorimetric: a colour that sRGB can show stays that colour
-    given = profile.source
-    source = {"embedded": True} if given == "embedded" else {"input_profile": given}
-    return colours.icc_transform("srgb", intent="relative", depth=depth, **source)
 
 
 def is_there(image: Image, steps: Steps) -> Image:

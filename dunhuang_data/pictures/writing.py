@@ -10,14 +10,16 @@ from dunhuang_data.errors import OutputError, UsageProblem
 from dunhuang_data.pictures import png_chunks, tiff_tags
 from dunhuang_data.pictures.conversion import upright
 from dunhuang_data.pictures.decoding import Image, decoding, open_image
+from dunhuang_data.pictures.exif import without_thumbnail
 from dunhuang_data.pictures.own_colours import FORMATS, Samples
 from dunhuang_data.pictures.own_samples import OwnPicture
 from dunhuang_data.types import UInt8Array
 
 TURNED_BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # what undoes an orientation
 KEPT = ("icc-profile-data", "xmp-data", "image-description", "resolution-unit")
-KEPT_IN_KIND = ("iptc-data",)  # means another thing in another format
-THUMBNAIL = ("jpeg-thumbnail-data", "exif-ifd1-")
+HANDED_ON_AS_CHUNKS = ("xmp-data",)  # of a PNG to a PNG; libvips takes texts for Latin-1
+EXIF, IPTC = "exif-data", "iptc-data"
+THUMBNAIL = "exif-ifd1-"
 ALL_BUT_EXIF = "xmp:iptc:icc:other"
 SCREEN = 72 / 25.4  # px/mm; what EXIF says where nothing is known (Exif 2.3, XResolution)
 NONE_IN_TIFF = 0.1  # px/mm: 1 of a unit that is then taken away
@@ -150,28 +152,40 @@ def _with_what_the_file_says(image: Image, own: OwnPicture, png: bool) -> Image:
             xres = yres = SCREEN if png else NONE_IN_TIFF
         image = image.copy(interpretation=head.interpretation, xres=xres, yres=yres)
         for field in head.get_fields():
-            kept = field in KEPT or field.startswith(("exif-", "png-comment-"))
-            kept |= field in KEPT_IN_KIND and png == (facts.format != "TIFF")
-            if kept and not field.startswith(THUMBNAIL):
-                image.set_type(head.get_typeof(field), field, head.get(field))
+            if _is_kept(field, facts.format, png):
+                image.set_type(head.get_typeof(field), field, _changed(field, head.get(field)))
     if facts.orientation > 1:
         image.set_type(pyvips.GValue.gint_type, "orientation", facts.orientation)
     return image
 
 
+def _is_kept(field: str, format: str, png: bool) -> bool:
+    if png and format == "PNG" and field in HANDED_ON_AS_CHUNKS:
+        return False
+    if field == IPTC:
+        return not png and format == "TIFF"  # wrapped in something else elsewhere
+    return field in KEPT or (field.startswith("exif-") and not field.startswith(THUMBNAIL))
+
+
+def _changed(field: str, value: Any) -> Any:
+    if field == EXIF:
+        return without_thumbnail(bytes(value))
+    if field == IPTC:  # libvips 8.18 hands libtiff a quarter of it
+        return bytes(value).ljust(4 * len(value), b"\0")
+    return value
+
+
 def _write_png(image: Image, own: OwnPicture, path: Path, target: Path) -> None:
-    said = png_chunks.read_chunks(
-        own.facts.path, (*png_chunks.COLOUR, png_chunks.RESOLUTION)
-    )  # of a PNG; libvips does not read all of it
-    options: dict[str, Any] = {"compression": 6}
-    if not image.get_typeof("exif-data") and own.facts.orientation == 1:
+    options: dict[str, Any] = {"compression": 6, "filter": "sub"}  # a photograph is smaller
+    if not image.get_typeof(EXIF) and own.facts.orientation == 1:
         options["keep"] = ALL_BUT_EXIF  # libvips makes EXIF of the resolution, which is in pHYs
+    said = png_chunks.read_chunks(own.facts.path, png_chunks.HANDED_ON)
     with _Stream(path, target) as stream:
-        colour = [kind for kind in png_chunks.COLOUR if kind in said]
-        stream.inserted = b"".join(png_chunks.as_chunk(kind, said[kind]) for kind in colour)
+        stream.inserted = b"".join(png_chunks.as_chunk(kind, data) for kind, data in said)
         image.write_to_target(stream.target, ".png", **options)
     if own.facts.format == "PNG" or own.facts.dpi is None:
-        resolution = said.get(png_chunks.RESOLUTION, png_chunks.NO_RESOLUTION)
+        known = dict(png_chunks.read_chunks(own.facts.path, (png_chunks.RESOLUTION,)))
+        resolution = known.get(png_chunks.RESOLUTION, png_chunks.NO_RESOLUTION)
         png_chunks.replace_chunk(path, png_chunks.RESOLUTION, resolution)
 
 
