@@ -29,7 +29,9 @@ from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.reader import DatasetReader
 from dunhuang_data.types import Samples, UInt8Array
 from dunhuang_trainer.baselines import BASELINES, Fill
-from dunhuang_trainer.evaluate import predict, score
+from dunhuang_trainer.evaluate.judging import Network
+from dunhuang_trainer.evaluate.targets import Target
+from dunhuang_trainer.metrics import score_pictures
 
 BATCH = 50
 
@@ -71,7 +73,8 @@ def _filled(fill: Fill, part: Samples) -> list[UInt8Array]:
 
 
 def _predicted(trained: Trained, part: Samples) -> list[UInt8Array]:
-    return list(predict(trained.model, part, CPU))
+    samples = zip(part.image, part.valid, part.damage, strict=True)
+    return Network(trained.model.eval(), CPU)([Target("", "", *sample) for sample in samples])
 
 
 def _test_samples(dataset: Path) -> tuple[Samples, Test]:
@@ -94,16 +97,11 @@ def _scored(name: str, samples: Samples, fill: Callable[[Samples], list[UInt8Arr
         began = time.process_time()
         filled = fill(part)
         spent += time.process_time() - began
-        scores += [
-            score(name, first + place, picture, *sample)
-            for place, (picture, *sample) in enumerate(
-                zip(filled, part.image, part.valid, part.damage, strict=True)
-            )
-        ]
+        scores += score_pictures(np.stack(filled), part.image, part.valid, part.damage)
     return Scored(
         name,
-        np.array([one.mse_hole for one in scores]),
-        np.array([one.ssim_uniform7_hole for one in scores]),
+        np.array([one["mse_hole"] for one in scores]),
+        np.array([one["ssim_uniform7_hole"] for one in scores]),
         1000 * spent / len(samples.image),
     )
 

@@ -199,5 +199,7 @@ def test_a_jpeg_restoration_is_read_as_any_program_reads_it(tmp_path: Path) -> N
     assert cv2.imwrite(str(path), pixels[..., ::-1])
     predictions = Predictions(tmp_path, "theirs")
     assert predictions.match({"j": (24, 40)}) == []
-    expected = cv2.imread(str(path))[..., ::-1].astype(int)
+    decoded = cv2.imread(str(path))
+    assert decoded is not None
+    expected = decoded[..., ::-1].astype(int)
     assert np.abs(predictions.read("j").astype(int) - expected).max() <= 2

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from drawings import draw_picture
 from dunhuang_data.figures import GAP, LABEL, masked_image, png_of
 from dunhuang_trainer.figures import (
-    evaluation_sheet,
+    compared,
     loss_curve,
     restoration_sheet,
     sample_grid,
@@ -64,8 +64,12 @@ def test_the_error_is_enlarged_four_times_and_clipped() -> None:
     target = np.full((10, 12, 3), 100, dtype=np.uint8)
     restored = target.copy()
     restored[2, 3] = [110, 20, 100]
-    sheet = evaluation_sheet([target], [np.ones((10, 12), np.uint8)], [restored], ["row 0"])
-    error = sheet[GAP + LABEL : GAP + LABEL + 10, GAP + 3 * (12 + GAP) :][:, :12]
+    valid = np.ones((10, 12), dtype=np.uint8)
+    valid[2, 3:5] = 0
+    masked, shown, wanted, error = compared(target, valid, restored)
+    assert np.array_equal(masked, masked_image(target, valid))
+    assert shown is restored
+    assert wanted is target
     assert error[2, 3].tolist() == [40, 255, 0]
     assert error.sum() == 295
 

@@ -202,11 +202,15 @@ class Cell:
         Its name; ``"all"`` = of any ratio or depth.
     border : {"all", "touching", "not touching"}
         Whether their holes touch the border.
+    above, up_to : float
+        The bucket's edges; the upper one is in it.
     """
 
     measure: str
     bucket: str
     border: str
+    above: float = float("-inf")
+    up_to: float = float("inf")
 
     def words(self) -> str:
         """Return what it is called in a sentence."""
@@ -228,12 +232,16 @@ def cells(hole_ratio: Floats, depth_px: Floats, touches_border: Bools) -> list[t
     borders = (("all", every), ("touching", touches_border), ("not touching", ~touches_border))
     found = [(Cell("hole ratio", "all", border), where) for border, where in borders]
     bucket = bucket_of(hole_ratio, ALL_RATIO_EDGES)
-    for place, name in enumerate(bucket_names(ALL_RATIO_EDGES)):
+    for place, (name, edges) in enumerate(_named(ALL_RATIO_EDGES)):
         found += [
-            (Cell("hole ratio", name, border), where & (bucket == place))
+            (Cell("hole ratio", name, border, *edges), where & (bucket == place))
             for border, where in borders
         ]
     bucket = bucket_of(depth_px, ALL_DEPTH_EDGES_PX)
-    for place, name in enumerate(bucket_names(ALL_DEPTH_EDGES_PX, " px")):
-        found.append((Cell("depth", name, "all"), bucket == place))
+    for place, (name, edges) in enumerate(_named(ALL_DEPTH_EDGES_PX, " px")):
+        found.append((Cell("depth", name, "all", *edges), bucket == place))
     return found
+
+
+def _named(edges: Sequence[float], unit: str = "") -> list[tuple[str, tuple[float, float]]]:
+    return list(zip(bucket_names(edges, unit), pairwise(edges), strict=True))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WHITE_LEVEL = 255  # errors are shown on 0 … 255
 FEW = 60  # points of a curve that are marked one by one
+ENLARGED = 4  # times, of errors
+ERROR = f"error x {ENLARGED}"
 LEAST_CELL = 192  # px: the least width of a sample in a grid
 
 
@@ -78,16 +80,6 @@ def restoration_sheet(
     return montage([cells], [labels])
 
 
-def evaluation_sheet(
-    targets: Sequence[UInt8Array],
-    valids: Sequence[UInt8Array],
-    restored: Sequence[UInt8Array],
-    titles: Sequence[str],
-) -> UInt8Array:
-    """Show samples, one a row: masked, restored, target, and the error four times enlarged."""
-    return _sheet(targets, valids, restored, titles, "restored")
-
-
 def sample_grid(
     targets: Sequence[UInt8Array],
     valids: Sequence[UInt8Array],
@@ -111,27 +103,17 @@ def sample_grid(
         Masked, composite, target, and the error four times enlarged. Small pictures are shown
         larger, by a whole number, so that the words above them have room.
     """
-    rows = min(max_rows, len(targets))
     times = -(-LEAST_CELL // targets[0].shape[1])
-
-    def shown(pictures: Sequence[UInt8Array]) -> list[UInt8Array]:
-        return [one.repeat(times, axis=0).repeat(times, axis=1) for one in pictures[:rows]]
-
-    titles = [f"masked, {hole_ratio(valid):.1%} holes" for valid in valids[:rows]]
-    return _sheet(shown(targets), shown(valids), shown(composites), titles, "composite")
-
-
-def _sheet(
-    targets: Sequence[UInt8Array],
-    valids: Sequence[UInt8Array],
-    results: Sequence[UInt8Array],
-    titles: Sequence[str],
-    name: str,
-) -> UInt8Array:
     rows, labels = [], []
-    for target, valid, result, title in zip(targets, valids, results, titles, strict=True):
-        error = np.abs(result.astype(np.int16) - target.astype(np.int16))
-        enlarged = np.clip(4 * error, 0, 255).astype(np.uint8)
-        rows.append([masked_image(target, valid), result, target, enlarged])
-        labels.append([title, name, "target", "error x 4"])
+    for views in list(zip(targets, valids, composites, strict=True))[:max_rows]:
+        cells = compared(*views)
+        rows.append([one.repeat(times, axis=0).repeat(times, axis=1) for one in cells])
+        labels.append([f"masked, {hole_ratio(views[1]):.1%} holes", "composite", "target", ERROR])
     return montage(rows, labels)
+
+
+def compared(target: UInt8Array, valid: UInt8Array, restored: UInt8Array) -> list[UInt8Array]:
+    """Return what a restoration is judged by, (H, W, 3) each: masked, restored, target, error."""
+    error = np.abs(restored.astype(np.int16) - target.astype(np.int16))
+    enlarged = np.clip(ENLARGED * error, 0, WHITE_LEVEL).astype(np.uint8)
+    return [masked_image(target, valid), restored, target, enlarged]

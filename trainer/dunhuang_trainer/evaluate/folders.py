@@ -1,5 +1,6 @@
 """Folders of pictures that others made: restorations to judge, paired with their targets by key."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from dunhuang_data.errors import PictureError
@@ -45,13 +46,15 @@ class Predictions:
         self._left_out: list[str] = []
         self._files = files_by_key(folder, self._left_out)
 
-    def match(self, shapes: dict[str, tuple[int, int]]) -> list[str]:
+    def match(self, shapes: dict[str, tuple[int, int]], flawed: Collection[str] = ()) -> list[str]:
         """Pair the files with targets, and look at every one.
 
         Parameters
         ----------
         shapes : dict
             Key of a target → height and width that its restoration must have.
+        flawed : collection of str
+            Keys of targets that cannot be judged; of their restorations nothing is said.
 
         Returns
         -------
@@ -61,7 +64,7 @@ class Predictions:
         """
         self._files = self._renamed(shapes)
         lacking = sorted(set(shapes) - set(self._files))
-        foreign = sorted(set(self._files) - set(shapes))
+        foreign = sorted(set(self._files) - set(shapes) - set(flawed))
         problems = [
             *self._left_out,
             *(f"{self.folder} has no restoration of {key}." for key in lacking),

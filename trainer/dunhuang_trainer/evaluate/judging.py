@@ -1,6 +1,6 @@
 """Restore every target by every method, and score what comes out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 
@@ -9,17 +9,20 @@ import numpy as np
 import torch
 
 from dunhuang_data.atomic import Progress, no_progress
-from dunhuang_data.executors import run_jobs
+from dunhuang_data.executors import cores, run_jobs
 from dunhuang_data.mask_stats.measuring import depth_and_radius
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.baselines import BASELINES
 from dunhuang_trainer.composite import composite_uint8
-from dunhuang_trainer.evaluate.records import SampleScore
+from dunhuang_trainer.evaluate.records import SampleScore, ScoreArray
+from dunhuang_trainer.evaluate.sheet import Shown, draw_sheet, pick
 from dunhuang_trainer.evaluate.targets import Target, Targets
 from dunhuang_trainer.metrics import score_pictures
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.restore import restore_picture
+
+WORTH_A_PROCESS = 2_000_000  # pixels: some ten seconds of filling and scoring
 
 Restorer = Callable[[Sequence[Target]], Sequence[UInt8Array]]
 """Takes some targets, and returns one restored picture, (H, W, 3) uint8, for each."""
@@ -66,6 +69,37 @@ class Network:
             composite_uint8(predicted[place], one.image, one.valid, reached[place, ..., 0] > 0)
             for place, one in enumerate(targets)
         ]
+
+
+def filled_with(name: str) -> Restorer:
+    """Return a baseline as a restorer."""
+    return lambda targets: [BASELINES[name](one.image, one.valid) for one in targets]
+
+
+def best_and_worst(
+    targets: Targets, array: ScoreArray, method: str, restore: Restorer
+) -> UInt8Array | None:
+    """Draw a method's best, median and worst samples, restored once more.
+
+    Returns
+    -------
+    (h, w, 3) uint8, or None
+        None if no sample has a hole that counts.
+    """
+    place_of = {key: place for place, key in enumerate(targets.keys)}
+    errors = dict(zip(array.keys, array.of(method, "mse_hole"), strict=True))
+    samples = []
+    for what, key in pick(array, method):
+        (one,) = targets.read([place_of[key]])
+        (restored,) = restore([one])
+        samples.append(Shown(what, key, one.image, one.valid, restored, errors[key]))
+    return draw_sheet(samples) if samples else None
+
+
+def workers_for(shapes: Iterable[tuple[int, int]]) -> int:
+    """Return how many processes are worth their start, for targets of so many pixels (H, W)."""
+    pixels = sum(height * width for height, width in shapes)
+    return max(1, min(cores(), pixels // WORTH_A_PROCESS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,28 +177,22 @@ def _judge(job: _Job) -> tuple[int, list[SampleScore]]:
     if parent_process() is not None:  # one of several: they share the cores
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-    filled = {
-        name: [BASELINES[name](one.image, one.valid) for one in job.targets]
-        for name in job.baselines
-    }
-    scores = [
-        dict(zip(job.restored | filled, of_methods, strict=True))
-        for of_methods in zip(
-            *(_scored(job, restored) for restored in (job.restored | filled).values()), strict=True
-        )
-    ]
+    made = dict(job.restored)
+    for name in job.baselines:
+        made[name] = [BASELINES[name](one.image, one.valid) for one in job.targets]
+    scores = {name: _scored(job, restored) for name, restored in made.items()}
     found = []
-    for one, by_method in zip(job.targets, scores, strict=True):
+    for place, one in enumerate(job.targets):
         valid = one.valid
-        border = (valid[0], valid[-1], valid[:, 0], valid[:, -1])
-        said = {
-            "key": one.key,
-            "picture": one.cluster,
-            "hole_ratio": hole_ratio(valid),
-            "depth_px": depth_and_radius(valid)[0],
-            "touches_border": any(bool((edge == 0).any()) for edge in border),
-        }
-        found += [SampleScore(name, **said, values=values) for name, values in by_method.items()]
+        edges = (valid[0], valid[-1], valid[:, 0], valid[:, -1])
+        about = (
+            one.key,
+            one.cluster,
+            hole_ratio(valid),
+            depth_and_radius(valid)[0],
+            any(bool((edge == 0).any()) for edge in edges),
+        )
+        found += [SampleScore(name, *about, values[place]) for name, values in scores.items()]
     return job.first, found
 
 

@@ -46,8 +46,8 @@ class CellMeans:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """A method whose mean squared error in the holes is above that of the reference.
+class Standing:
+    """How a method stands against the reference, by the mean squared error in the holes.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Behind:
     cell : Cell
         Where.
     ours, theirs : float
-        The means over the samples that both have.
+        The means over the samples that both have; NaN if there is none.
     difference : Interval
         Of ours − theirs.
     """
@@ -66,6 +66,11 @@ class Behind:
     ours: float
     theirs: float
     difference: Interval
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the method has the larger error; equal is not behind."""
+        return self.difference.mean > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,8 @@ class Evaluation:
         ones left out and counted; ``psnr_of_mean_mse_…`` is the PSNR of the mean MSE.
     cells : list of CellMeans
         Of `CELL_SCORES`, as far as there are any, and of the PSNR of their mean MSE.
-    behind : list of Behind
-        Over all samples first, then by cell.
-    judged : tuple of str
-        The methods that were compared with the reference.
+    standings : list of Standing
+        Of every method that is no baseline, over all samples first, then by cell.
     missing : dict of method to list of keys
         That others have and it has not.
     seed, draws : int
@@ -101,11 +104,15 @@ class Evaluation:
     pictures: int
     means: Means
     cells: list[CellMeans]
-    behind: list[Behind]
-    judged: tuple[str, ...]
+    standings: list[Standing]
     missing: dict[str, list[str]]
     seed: int
     draws: int
+
+    @property
+    def behind(self) -> list[Standing]:
+        """Where methods are behind the reference: over all samples first, then by cell."""
+        return [one for one in self.standings if one.is_behind]
 
 
 def evaluation_of(
@@ -143,14 +150,15 @@ def evaluation_of(
     every = np.ones(len(array.keys), dtype=bool)
     means, _ = _means(array, array.names, (), reference, every, seed, draws)
     shown = tuple(name for name in CELL_SCORES if name in array.names)
-    found, behind = [], []
+    found, standings = [], []
     for cell, where in cells(array.hole_ratio, array.depth_px, array.touches_border):
         owners = {name for name, there in zip(array.pictures, where, strict=True) if there}
         part, paired = _means(array, shown, judged, reference, where, seed, draws)
         found.append(CellMeans(cell, int(where.sum()), len(owners), part))
-        for method, difference in zip(judged, paired, strict=True):
-            if difference.mean > 0:
-                behind.append(_behind(array, method, reference, cell, where, difference))
+        standings += [
+            _standing(array, method, reference, cell, where, difference)
+            for method, difference in zip(judged, paired, strict=True)
+        ]
     return Evaluation(
         array=array,
         methods=array.methods,
@@ -158,8 +166,7 @@ def evaluation_of(
         pictures=len(set(array.pictures)),
         means=means,
         cells=found,
-        behind=behind,
-        judged=judged,
+        standings=standings,
         missing=array.missing(),
         seed=seed,
         draws=draws,
@@ -202,51 +209,58 @@ def _psnr(mse: Interval) -> Interval:
     return Interval(psnr_from_mse(mse.mean), low, high, mse.samples, mse.pictures, mse.infinite)
 
 
-def _behind(
+def _standing(
     array: ScoreArray,
     method: str,
     reference: str,
     cell: Cell,
     where: Bools,
     difference: Interval,
-) -> Behind:
+) -> Standing:
     ours, theirs = (array.of(one, "mse_hole")[where] for one in (method, reference))
     both = np.isfinite(ours - theirs)
-    return Behind(
-        method, reference, cell, float(ours[both].mean()), float(theirs[both].mean()), difference
-    )
+    if not both.any():
+        return Standing(method, reference, cell, float("nan"), float("nan"), difference)
+    means = float(ours[both].mean()), float(theirs[both].mean())
+    return Standing(method, reference, cell, *means, difference)
 
 
 def sentences(evaluation: Evaluation) -> list[str]:
-    """Return what is to be said of the methods that are judged, and of samples that are missing."""
+    """Return what is to be said: what is missing, and how methods stand against the reference."""
     said = [
-        f"{method} lacks {len(keys)} of {evaluation.samples} samples; its means are over the "
+        f"{method} lacks {len(keys)} of {evaluation.samples} samples. Its means are over the "
         "others, and cannot be compared with those of methods that have all."
         for method, keys in evaluation.missing.items()
     ]
-    for method in evaluation.judged:
-        said += _judgement([one for one in evaluation.behind if one.method == method])
+    for method in dict.fromkeys(one.method for one in evaluation.standings):
+        own = [one for one in evaluation.standings if one.method == method]
+        said += _judgement(next(one for one in own if one.cell == ALL), own)
     return said
 
 
-def _judgement(behind: Sequence[Behind]) -> list[str]:
-    """Return at most two sentences on one method: over all samples, and by bucket."""
-    parts = _without_repetition([one for one in behind if one.cell != ALL])
+def _judgement(over_all: Standing, standings: Sequence[Standing]) -> list[str]:
+    """Return a sentence on all samples, and one on the buckets if a method is behind in some."""
+    method, reference, difference = over_all.method, over_all.reference, over_all.difference
+    if difference.samples == 0:
+        return [
+            f"{method} and {reference} share no sample with a counted hole: {method} is not judged."
+        ]
+    place = "level with" if difference.mean == 0 else "ahead of"
+    place = "behind" if over_all.is_behind else place
+    parts = _without_repetition([one for one in standings if one.is_behind and one.cell != ALL])
+    also = "" if parts or over_all.is_behind else " It is behind in no bucket that has samples."
     said = [
-        f"{one.method} is behind {one.reference} in the holes: its mean squared error is "
-        f"{one.ours:.1f}, that of {one.reference} {one.theirs:.1f}; {_apart(one.difference)}."
-        for one in behind
-        if one.cell == ALL
+        f"{method} is {place} {reference} in the holes: its mean squared error is "
+        f"{over_all.ours:.1f}, that of {reference} {over_all.theirs:.1f} "
+        f"({apart(difference)}).{also}"
     ]
     if parts:
-        first = parts[0]
-        listed = "; ".join(f"{one.cell.words()} ({_apart(one.difference)})" for one in parts)
-        what = "It is" if said else f"{first.method} is"
-        said.append(f"{what} behind {first.reference} in: {listed}.")
+        listed = "; ".join(f"{one.cell.words()} ({apart(one.difference)})" for one in parts)
+        said.append(f"{method} is behind {reference} in: {listed}.")
     return said
 
 
-def _without_repetition(behind: Sequence[Behind]) -> list[Behind]:
+def _without_repetition(behind: Sequence[Standing]) -> list[Standing]:
     """Leave out halves by border contact of what is listed as a whole."""
     whole = {(one.cell.measure, one.cell.bucket) for one in behind if one.cell.border == "all"}
     return [
@@ -256,13 +270,13 @@ def _without_repetition(behind: Sequence[Behind]) -> list[Behind]:
     ]
 
 
-def _apart(difference: Interval) -> str:
+def apart(difference: Interval) -> str:
     """Return a difference in words, with its interval and what it is made of."""
     samples = f"{difference.samples} sample{'s' * (difference.samples != 1)}"
     if difference.pictures == 1:
-        return f"{difference.mean:+.1f}, {samples} of one picture, so no interval"
+        return f"{difference.mean:+.1f}; {samples} of one picture, so no interval"
     chance = ", could be chance" if difference.low <= 0 <= difference.high else ""
     return (
         f"{difference.mean:+.1f}, 95 % interval {difference.low:+.1f} to {difference.high:+.1f}"
-        f"{chance}, {samples} of {difference.pictures} pictures"
+        f"{chance}; {samples} of {difference.pictures} pictures"
     )

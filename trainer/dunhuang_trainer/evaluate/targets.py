@@ -1,6 +1,6 @@
 """What is judged: targets with their masks, from a dataset of ours or from folders of pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -54,6 +54,10 @@ class Targets(Protocol):
         """Of all that can be read."""
 
     @property
+    def flawed(self) -> Collection[str]:
+        """The keys of targets that are there and cannot be judged."""
+
+    @property
     def problems(self) -> Sequence[str]:
         """What cannot be judged, a sentence each."""
 
@@ -77,6 +81,7 @@ class DatasetTargets:
         If the split is empty.
     """
 
+    flawed: Collection[str] = ()
     problems: Sequence[str] = ()
 
     def __init__(self, reader: DatasetReader) -> None:
@@ -166,6 +171,7 @@ class PictureTargets:
             except PictureError as error:
                 problems.append(str(error))
         self.keys = sorted(self._shapes)
+        self.flawed: Collection[str] = set(self._pictures) - set(self._shapes)
         self.problems: Sequence[str] = problems
         self.grey_share = float(np.mean(shares)) if shares else 0.0
 
