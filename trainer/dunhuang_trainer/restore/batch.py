@@ -88,17 +88,17 @@ def find_tasks(
             continue
         named += [(one.id, one.path) for one in found]
         failed += [Failure(str(path), text, PictureError.exit_code) for text in problems]
+    if mask is not None and not mask.is_dir() and len(named) > 1:
+        raise UsageProblem(
+            f"{mask} is one mask for {len(named)} pictures. Name a folder with a mask for each, of "
+            "the picture's name."
+        )
     _refuse_shared_names([name for name, _ in named], compare, samples)
     if mask is None:
         return [Task(name, path, None) for name, path in named], failed
     if not mask.exists():
         raise PictureError(f"The mask {mask} does not exist. Name a file, or a folder of them.")
     if not mask.is_dir():
-        if len(named) > 1:
-            raise UsageProblem(
-                f"{mask} is one mask for {len(named)} pictures. Name a folder with a mask for "
-                "each, of the picture's name."
-            )
         return [Task(name, path, mask) for name, path in named], failed
     tasks = []
     masks = _files_by_id(mask)
