@@ -133,7 +133,7 @@ class TestWrongWayRound:
 
     def test_nothing_known(self) -> None:
         nothing = np.zeros(SHAPE, dtype=np.uint8)
-        with pytest.raises(MaskError, match="no known pixel.*the other --white-is"):
+        with pytest.raises(MaskError, match=r"no known pixel.*the other --white-is"):
             list(check_mask(PictureInMemory(a_wall()), nothing, "m", True, 0))
 
 
@@ -184,7 +184,9 @@ class TestRim:
         valid = two_holes()
         source = PictureInMemory(painted(dilate_holes(valid, 3)))
         (told,) = check_mask(source, valid, "m", False, 2)
-        assert "the rim of m still shows the colour of its holes (255, 255, 255), up to 3 px" in told
+        assert (
+            "the rim of m still shows the colour of its holes (255, 255, 255), up to 3 px" in told
+        )
         assert "--dilate 3 covers it" in told
         assert list(check_mask(source, valid, "m", False, 3)) == []
 

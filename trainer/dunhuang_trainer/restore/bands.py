@@ -18,6 +18,8 @@ from dunhuang_trainer.restore.prediction import Answer
 from dunhuang_trainer.restore.sources import Source, Stored
 from dunhuang_trainer.restore.tiles import Span, check_tiles, spans
 
+STRIP = 256  # rows that are finished together
+
 Predict = Callable[[NDArray[np.float32], UInt8Array], Answer]
 
 
@@ -83,23 +85,28 @@ class _Sums:
     def __init__(self, height: int, width: int) -> None:
         self.predicted = np.zeros((height, width, 3), dtype=np.float32)
         self.weight = np.zeros((height, width, 1), dtype=np.float32)
-        self.deviation = np.zeros((height, width), dtype=np.float32)
+        self.deviation: NDArray[np.float32] | None = None  # takes memory only if it is asked for
 
     def add(self, across: Span, down: Span, answer: Answer) -> None:
-        place = slice(across.start, across.stop)
+        """Add a tile; the first row of the sums is the first of the tile."""
+        place = (slice(down.stop - down.start), slice(across.start, across.stop))
         weight = down.weight[:, None, None] * across.weight[None, :, None] * answer.reached
-        self.predicted[:, place] += weight * answer.predicted
-        self.weight[:, place] += weight
+        self.weight[place] += weight
         if answer.deviation is not None:
-            self.deviation[:, place] += weight[..., 0] * answer.deviation
+            if self.deviation is None:
+                self.deviation = np.zeros(self.weight.shape[:2], dtype=np.float32)
+            self.deviation[place] += weight[..., 0] * answer.deviation
+        self.predicted[place] += weight * answer.predicted
 
-    def begin_next(self, finished: int, height: int) -> "_Sums":
-        """Return the sums of the next band, which begins ``finished`` rows below this one."""
-        following = _Sums(height, self.weight.shape[1])
-        left = self.weight.shape[0] - finished
-        for name in ("predicted", "weight", "deviation"):
-            getattr(following, name)[:left] = getattr(self, name)[finished:]
-        return following
+    def drop(self, finished: int) -> None:
+        """Forget the first rows; those below move up, in place."""
+        left = len(self.weight) - finished
+        for sums in (self.predicted, self.weight, self.deviation):
+            if sums is not None:
+                for first in range(0, left, finished):  # such parts do not overlap
+                    last = min(first + finished, left)
+                    sums[first:last] = sums[first + finished : last + finished]
+                sums[left:] = 0
 
 
 def restore_into(
@@ -151,40 +158,46 @@ def restore_into(
 
 
 def _bands(job: Job) -> Iterator[_Band]:
+    """Yield finished rows, from top to bottom, not more than `STRIP` at a time."""
     height, width = job.known.shape
     rows, columns = spans(height, job.tile, job.overlap), spans(width, job.tile, job.overlap)
     sums = _Sums(rows[0].stop, width)
     for number, down in enumerate(rows):
-        window = job.source.window(down.start, 0, down.stop - down.start, width)
-        stored, srgb, there = window.stored, window.srgb, window.there
-        part = slice(down.start, down.stop)
-        seen = job.known[part] & there
         for across in columns:
-            place = (slice(None), slice(across.start, across.stop))
-            if job.kept[part][place].all():
+            place = (slice(down.start, down.stop), slice(across.start, across.stop))
+            if job.kept[place].all():
                 continue  # nothing to fill here
-            sums.add(across, down, job.predict(srgb[place], seen[place]))
+            sums.add(across, down, _ask(job, down, across))
         last = number + 1 == len(rows)
         finished = (down.stop if last else rows[number + 1].start) - down.start
-        yield _finish(job, sums, stored[:finished], down.start)
+        for first in range(0, finished, STRIP):
+            yield _finish(job, sums, down.start, slice(first, min(first + STRIP, finished)))
         if not last:
-            following = rows[number + 1]
-            sums = sums.begin_next(finished, following.stop - following.start)
+            sums.drop(finished)
 
 
-def _finish(job: Job, sums: _Sums, stored: Stored, top: int) -> _Band:
-    """Lay the prediction over the rows that no later tile covers."""
-    rows = slice(0, len(stored))
-    replaced = job.kept[top : top + len(stored)] == 0
+def _ask(job: Job, down: Span, across: Span) -> Answer:
+    shape_hw = (down.stop - down.start, across.stop - across.start)
+    window = job.source.window(down.start, across.start, *shape_hw)
+    known = job.known[down.start : down.stop, across.start : across.stop]
+    return job.predict(window.srgb, known & window.there)
+
+
+def _finish(job: Job, sums: _Sums, top: int, rows: slice) -> _Band:
+    """Lay the prediction over some rows that no later tile covers; ``rows`` are those of sums."""
+    first, width = top + rows.start, job.known.shape[1]
+    stored = job.source.window(first, 0, rows.stop - rows.start, width).stored
+    replaced = job.kept[first : first + len(stored)] == 0
     weight = sums.weight[rows, :, 0]
     reached = replaced & (weight > 0)
     result = np.array(stored)
+    deviation = np.zeros(replaced.shape, dtype=np.float32)
     if reached.any():
         predicted = sums.predicted[rows][reached] / weight[reached][:, None]
         result[reached] = job.source.from_srgb(predicted[None], stored[reached][None])[0]
-    deviation = np.zeros(replaced.shape, dtype=np.float32)
-    deviation[reached] = sums.deviation[rows][reached] / weight[reached]
-    return _Band(top, result, replaced & ~reached, deviation)
+        if sums.deviation is not None:
+            deviation[reached] = sums.deviation[rows][reached] / weight[reached]
+    return _Band(first, result, replaced & ~reached, deviation)
 
 
 def _fill_the_rest(job: Job, restored: Stored, beyond: UInt8Array) -> None:

@@ -1,6 +1,5 @@
 """Where a restored picture goes, what lies beside it, and that nothing else is replaced."""
 
-import mmap
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -123,14 +122,11 @@ def rows_of(shape: tuple[int, ...], dtype: DTypeLike, folder: Path) -> Iterator[
     if size <= IN_MEMORY:
         yield np.zeros(shape, dtype=dtype)
         return
-    with explained(folder / "rows"), tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, size)  # a full disk is said now, not by a crash
-        with mmap.mmap(file.fileno(), size) as mapped:
-            rows = np.frombuffer(mapped, dtype=dtype).reshape(shape)
-            try:
-                yield rows
-            finally:
-                del rows
+    with tempfile.TemporaryFile(dir=folder) as file:
+        with explained(folder / "rows of a picture"):
+            os.posix_fallocate(file.fileno(), 0, size)  # a full disk is said now, not by a crash
+        # whoever still has the array when this ends keeps its pages: nothing is unmapped by force
+        yield np.memmap(file, dtype=dtype, mode="r+", shape=shape)
 
 
 def check_kept(own: OwnPicture, kept: UInt8Array, written: Path, reading: ReadingRecipe) -> None:
