@@ -126,7 +126,7 @@ class TestWrongWayRound:
 
     def test_it_is_an_error_until_it_is_trusted(self) -> None:
         source, valid = PictureInMemory(a_wall()), 1 - two_holes()
-        with pytest.raises(MaskError, match=r"m is probably the wrong way round.*--trust-mask"):
+        with pytest.raises(MaskError, match=r"M is probably the wrong way round.*--trust-mask"):
             list(check_mask(source, valid, "m", trust_mask=False, dilate_px=0))
         (told,) = check_mask(source, valid, "m", trust_mask=True, dilate_px=0)
         assert told.startswith("m is trusted, though it calls 90%")

@@ -157,15 +157,15 @@ def check_mask(
     """
     if not valid.any():
         raise MaskError(
-            f"{named} has no known pixel, so there is nothing to restore from. If it is the wrong "
-            "way round, give the other --white-is."
+            f"{_as_first(named)} has no known pixel, so there is nothing to restore from. If it is "
+            "the wrong way round, give the other --white-is."
         )
     seen = list(glimpses(source, valid))
     why = probably_inverted(valid, seen)
     if why and not trust_mask:
         raise MaskError(
-            f"{named} is probably the wrong way round: {why}. Look at it, and give the other "
-            "--white-is; if it is right as it is, give --trust-mask."
+            f"{_as_first(named)} is probably the wrong way round: {why}. Look at it, and give the "
+            "other --white-is; if it is right as it is, give --trust-mask."
         )
     if why:
         yield f"{named} is trusted, though {why}."
@@ -177,3 +177,8 @@ def check_mask(
             f"to {rim.width_px} px from them: the network takes it for the picture's. "
             f"--dilate {rim.width_px} covers it."
         )
+
+
+def _as_first(words: str) -> str:
+    """Return words with a capital, to begin a sentence with."""
+    return words[:1].upper() + words[1:]
