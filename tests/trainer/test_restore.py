@@ -80,6 +80,25 @@ def test_tiles_cover_everything_evenly_and_their_weights_add_up_to_one(
     assert np.abs(total - 1).max() < 3e-7
 
 
+def test_where_three_tiles_meet_their_weights_add_up_to_one_too() -> None:
+    tiles = spans(7, 4, 2)
+    assert [(one.start, one.stop) for one in tiles] == [(0, 4), (2, 6), (3, 7)]
+    total = np.zeros(7)
+    for one in tiles:
+        total[one.start : one.stop] += one.weight
+    assert total == pytest.approx(np.ones(7), abs=3e-7)
+
+
+def test_weights_fade_smoothly_towards_the_rim_of_a_tile() -> None:
+    first, second = spans(150, 100, 50)
+    assert first.weight[:50].tolist() == second.weight[50:].tolist() == [1.0] * 50
+    assert np.array_equal(first.weight[50:], second.weight[:50][::-1])
+    steps = np.diff(first.weight[50:])
+    assert first.weight[-1] < 0.001
+    assert (steps < 0).all()
+    assert abs(steps[0]) < 0.005 < abs(steps[24])
+
+
 def test_a_picture_in_one_tile_is_the_networks_own_answer(model: PartialConvUNet) -> None:
     picture, valid = draw_picture(24, 40, "one"), some_holes(24, 40)
     with torch.no_grad():
