@@ -15,6 +15,8 @@ from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.push_pull import push_pull_fill
 from dunhuang_trainer.restore import restore_picture
+from dunhuang_trainer.restore.coarse import coarse_fill
+from dunhuang_trainer.restore.sources import PictureInMemory
 from dunhuang_trainer.restore.tiles import spans
 
 CPU = torch.device("cpu")
@@ -162,6 +164,15 @@ def test_what_no_known_pixel_reaches_is_said_and_filled_smoothly(levels: int) ->
     expected = np.rint(255 * smooth.permute(1, 2, 0).numpy())
     difference = restored.astype(int) - expected
     assert np.abs(difference[:, 32 + reach :]).max() <= 1
+
+
+def test_the_smooth_fill_lies_where_the_picture_does() -> None:
+    """A slope, shrunk nine times and read again, is the slope."""
+    slope = np.broadcast_to(np.arange(10, 210, dtype=np.uint8)[:, None, None], (200, 90, 3))
+    fill = coarse_fill(PictureInMemory(slope), np.ones((200, 90), dtype=np.uint8), longest=23)
+    ys = np.arange(10, 190)
+    levels = 255 * fill(ys, np.full(180, 40))
+    assert np.abs(levels[:, 1] - slope[ys, 40, 1]).max() < 0.6
 
 
 def test_arrays_of_another_kind_are_refused(model: PartialConvUNet) -> None:

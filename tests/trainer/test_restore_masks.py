@@ -213,7 +213,7 @@ class TestGrowing:
 
     def test_the_largest_radius(self, monkeypatch: pytest.MonkeyPatch) -> None:
         valid = np.ones((300, 90), dtype=np.uint8)
-        valid[100:151, 20:71] = 0  # a square of 51 px: 26 px from its middle to what is known
+        valid[100:151, 5:86] = 0  # 51 px high: 26 px from its middle to what is known
         assert largest_radius(valid) == 26.0
         monkeypatch.setattr(holes_module, "BAND", 64 * 90)
         monkeypatch.setattr(holes_module, "DEEPEST", 30)
