@@ -18,6 +18,11 @@ def read_chunks(path: Path, kinds: tuple[bytes, ...]) -> list[tuple[bytes, bytes
     return [(kind, data) for kind, _, data in _scan(path, kinds)]
 
 
+def xmp(packet: bytes) -> tuple[bytes, bytes]:
+    """Return the kind and the contents of a chunk of XMP (XMP specification, part 3, 1.1.5)."""
+    return b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet.rstrip(b"\0")
+
+
 def as_chunk(kind: bytes, data: bytes) -> bytes:
     """Return a chunk with its length and its checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

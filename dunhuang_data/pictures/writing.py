@@ -1,5 +1,6 @@
 """Write pictures, whole or not at all."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,12 +18,10 @@ from dunhuang_data.types import UInt8Array
 
 TURNED_BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}  # what undoes an orientation
 KEPT = ("icc-profile-data", "xmp-data", "image-description", "resolution-unit")
-HANDED_ON_AS_CHUNKS = ("xmp-data",)  # of a PNG to a PNG; libvips takes texts for Latin-1
-EXIF, IPTC = "exif-data", "iptc-data"
+EXIF, IPTC, XMP = "exif-data", "iptc-data", "xmp-data"
 THUMBNAIL = "exif-ifd1-"
 ALL_BUT_EXIF = "xmp:iptc:icc:other"
 SCREEN = 72 / 25.4  # px/mm; what EXIF says where nothing is known (Exif 2.3, XResolution)
-NONE_IN_TIFF = 0.1  # px/mm: 1 of a unit that is then taken away
 TILE = 256  # px
 MOST_CLASSIC = 3_500_000_000  # bytes of samples; a classic TIFF ends at 4 GiB, with all it holds
 
@@ -149,7 +148,7 @@ def _with_what_the_file_says(image: Image, own: OwnPicture, png: bool) -> Image:
         head = open_image(facts.path, "sequential", facts.page)
         xres, yres = head.xres, head.yres
         if facts.dpi is None:
-            xres = yres = SCREEN if png else NONE_IN_TIFF
+            xres = yres = SCREEN
         image = image.copy(interpretation=head.interpretation, xres=xres, yres=yres)
         for field in head.get_fields():
             if _is_kept(field, facts.format, png):
@@ -160,8 +159,8 @@ def _with_what_the_file_says(image: Image, own: OwnPicture, png: bool) -> Image:
 
 
 def _is_kept(field: str, format: str, png: bool) -> bool:
-    if png and format == "PNG" and field in HANDED_ON_AS_CHUNKS:
-        return False
+    if field == XMP and png:
+        return False  # libvips takes it for Latin-1; see `_inserted`
     if field == IPTC:
         return not png and format == "TIFF"  # wrapped in something else elsewhere
     return field in KEPT or (field.startswith("exif-") and not field.startswith(THUMBNAIL))
@@ -179,9 +178,8 @@ def _write_png(image: Image, own: OwnPicture, path: Path, target: Path) -> None:
     options: dict[str, Any] = {"compression": 6, "filter": "sub"}  # a photograph is smaller
     if not image.get_typeof(EXIF) and own.facts.orientation == 1:
         options["keep"] = ALL_BUT_EXIF  # libvips makes EXIF of the resolution, which is in pHYs
-    said = png_chunks.read_chunks(own.facts.path, png_chunks.HANDED_ON)
     with _Stream(path, target) as stream:
-        stream.inserted = b"".join(png_chunks.as_chunk(kind, data) for kind, data in said)
+        stream.inserted = _inserted(own)
         image.write_to_target(stream.target, ".png", **options)
     if own.facts.format == "PNG" or own.facts.dpi is None:
         known = dict(png_chunks.read_chunks(own.facts.path, (png_chunks.RESOLUTION,)))
@@ -189,12 +187,22 @@ def _write_png(image: Image, own: OwnPicture, path: Path, target: Path) -> None:
         png_chunks.replace_chunk(path, png_chunks.RESOLUTION, resolution)
 
 
+def _inserted(own: OwnPicture) -> bytes:
+    """Return the chunks that a PNG has to get, and that libvips does not write or writes amiss."""
+    facts = own.facts
+    said = png_chunks.read_chunks(facts.path, png_chunks.HANDED_ON)
+    if facts.format != "PNG":
+        with decoding(facts.path):
+            head = open_image(facts.path, "sequential", facts.page)
+            if head.get_typeof(XMP):
+                said = [png_chunks.xmp(bytes(head.get(XMP)))]
+    return b"".join(png_chunks.as_chunk(kind, data) for kind, data in said)
+
+
 def _write_tiff(image: Image, own: OwnPicture, path: Path, target: Path) -> None:
     options: dict[str, Any] = {"compression": "deflate", "predictor": "horizontal"}
     size = own.facts.height * own.facts.width * own.channels * np.dtype(own.dtype).itemsize
     options["bigtiff"] = size > MOST_CLASSIC
-    if own.facts.dpi is None:
-        options["resunit"] = "cm"
     if own.facts.windows_are_cheap:
         options |= {"tile": True, "tile_width": TILE, "tile_height": TILE}
     with _Stream(path, target) as stream:
@@ -228,8 +236,8 @@ class _Stream:
         self._file: BinaryIO = self._path.open("w+b")
         self.target = pyvips.TargetCustom()
         self.target.on_write(self._write)
-        self.target.on_read(self._file.read)
-        self.target.on_seek(self._file.seek)
+        self.target.on_read(self._read)
+        self.target.on_seek(self._seek)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
@@ -249,13 +257,22 @@ class _Stream:
             ) from error
 
     def _write(self, data: bytes) -> int:
+        if self.inserted and self._told(self._file.tell) == 0:
+            data, rest = data[: png_chunks.HEAD] + self.inserted, data[png_chunks.HEAD :]
+            written = self._told(self._file.write, data + rest)
+            return written if written < 0 else written - len(self.inserted)
+        return self._told(self._file.write, data)
+
+    def _seek(self, offset: int, whence: int) -> int:
+        return self._told(self._file.seek, offset, whence)
+
+    def _read(self, count: int) -> bytes:
+        return b"" if self._told(self._file.flush) else self._file.read(count)
+
+    def _told(self, act: Callable[..., int | None], *given: Any) -> int:
+        """Do something to the file; a refusal is noted, for libvips hears of it only as -1."""
         try:
-            if self.inserted and self._file.tell() == 0:
-                head, rest = data[: png_chunks.HEAD], data[png_chunks.HEAD :]
-                self._file.write(head + self.inserted + rest)
-            else:
-                self._file.write(data)
+            return act(*given) or 0
         except OSError as error:
             self._refusal = self._refusal or error
             return -1
-        return len(data)
