@@ -1,6 +1,6 @@
 """The network: a U-Net of partial convolutions, eight levels for 256 px."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Self, cast
 
@@ -113,6 +113,7 @@ class PartialConvUNet(nn.Module):
         super().__init__()
         self.config = config
         self._frozen_norm = "none"
+        self.fill: Callable[[Tensor, Tensor], Tensor] = push_pull_fill  # an export has its own form
         with_fill = config.base == "push-pull"
         channels = [3, *encoder_channels(config)]
         kernels = [*ENCODER_KERNELS, *[3] * config.levels][: config.levels]
@@ -206,7 +207,7 @@ class PartialConvUNet(nn.Module):
         some = (valid.amax(dim=(2, 3), keepdim=True) > 0).to(valid.dtype).expand_as(valid)
         masks = self._masks(valid, some) if self.config.convolution == "partial" else None
         x = torch.where(valid > 0, image, 0.0)  # (B, 3, H, W)
-        fill = push_pull_fill(image, valid) if self.config.base == "push-pull" else None
+        fill = self.fill(image, valid) if self.config.base == "push-pull" else None
         skips = [x]
         if fill is not None:
             # less the mean, so that brightness changes no correction
