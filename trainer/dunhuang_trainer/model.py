@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dunhuang_trainer.config import FROZEN_NORMS, ModelConfig
-from dunhuang_trainer.joined_conv import joined_conv
+from dunhuang_trainer.joined_conv import SPLIT_FROM, joined_conv
 from dunhuang_trainer.mask_pyramid import MaskPyramid, mask_pyramid
 from dunhuang_trainer.partial_conv import PartialConv2d, WindowMask
 from dunhuang_trainer.push_pull import push_pull_fill
@@ -65,6 +65,7 @@ class DecoderLevel(nn.Module):
             plane_channels=(low_channels, skip_channels),
         )
         self.norm = None if last else nn.BatchNorm2d(out_channels)
+        self.split_from = SPLIT_FROM
 
     def forward(
         self,
@@ -75,7 +76,8 @@ class DecoderLevel(nn.Module):
         decoder: str,
     ) -> Tensor:
         """(B, C, H, W) and the skip (B, C', 2H, 2W), zero in holes -> (B, C2, 2H, 2W)."""
-        y = self.conv.finish(joined_conv(low, skip, self.conv.conv.weight, decoder), mask)
+        joined = joined_conv(low, skip, self.conv.conv.weight, decoder, self.split_from)
+        y = self.conv.finish(joined, mask)
         if self.norm is None:
             return y
         return F.leaky_relu(_without_holes(self.norm(y), mask, masked), 0.2, inplace=True)

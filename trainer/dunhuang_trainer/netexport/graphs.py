@@ -39,8 +39,8 @@ def require(*packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise EnvironmentProblem(
-            f"This export needs {' and '.join(missing)}, which are not installed. Install with: "
-            "pip install 'dunhuang-data[export]' (in a clone: pip install -e '.[export]')"
+            f"This export needs {' and '.join(missing)}, which this installation lacks. Install "
+            "with: pip install 'dunhuang-data[export]' (in a clone: pip install -e '.[export]')"
         )
 
 

@@ -1,14 +1,14 @@
 """The network as another program wants it: a picture of any size in, the restored picture out."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dunhuang_trainer.composite import composite
-from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.model import DecoderLevel, PartialConvUNet
 from dunhuang_trainer.push_pull import MID_GREY
 
 Fill = Callable[[Tensor, Tensor], Tensor]
@@ -30,15 +30,16 @@ class ExportedNetwork(nn.Module):
 
     Notes
     -----
-    No branch in it depends on a size. So the decoder is computed as ``"concat"``: the other way
-    changes over at small sizes.
+    No branch in it depends on a size. So a decoder that is ``"split"`` is that at small sizes too.
     """
 
     def __init__(self, model: PartialConvUNet, fill: Fill) -> None:
         super().__init__()
-        self.network = PartialConvUNet(replace(model.config, decoder="concat"))
+        self.network = PartialConvUNet(model.config)
         self.network.load_state_dict(model.state_dict())
         self.network.fill = fill
+        for level in self.network.decoder:
+            cast(DecoderLevel, level).split_from = 0
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor, valid: Tensor) -> Tensor:
