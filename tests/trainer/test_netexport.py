@@ -124,11 +124,13 @@ def test_it_is_what_restore_writes(
     assert (levels == expected).mean() > 0.99
 
 
+@pytest.mark.parametrize("base", ["push-pull", "none"])
 def test_what_lies_in_holes_changes_nothing_not_even_nan(
-    checkpoint: Callable[[ModelConfig], Path], tmp_path: Path
+    checkpoint: Callable[[ModelConfig], Path], tmp_path: Path, base: str
 ) -> None:
-    run = torchscript_runner(export_network(checkpoint(CONFIG), "torchscript", tmp_path / "a").path)
-    image, valid = draw_case(9, 14, seed=0)
+    path = checkpoint(replace(CONFIG, base=base))
+    run = torchscript_runner(export_network(path, "torchscript", tmp_path / "a").path)
+    image, valid = draw_case(9, 60, seed=0)  # wider than the network sees
     empty = torch.where(valid > 0, image, torch.nan)
     assert torch.equal(run(image, valid), run(empty, valid))
 
