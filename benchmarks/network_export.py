@@ -18,6 +18,7 @@ from dunhuang_trainer.config import ModelConfig, TrainConfig
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.netexport import KINDS, export_network
 from dunhuang_trainer.netexport.checking import expected_of
+from dunhuang_trainer.netexport.graphs import Run
 
 
 def main() -> None:
@@ -39,22 +40,21 @@ def main() -> None:
         checkpoint = Path(folder) / "a.safetensors"
         info = CheckpointInfo(config, TrainConfig(1), 0, "0" * 64, 256, {})
         save_weights(checkpoint, model, info)
-        runs = {"torch": lambda: expected_of(model, image, valid)}
+        runs: dict[str, Run] = {"torch": lambda image, valid: expected_of(model, image, valid)}
         for to in ("onnx", "torchscript"):
             start = time.perf_counter()
             path = export_network(checkpoint, to, Path(folder) / f"a{KINDS[to].ending}").path
             wrote = time.perf_counter() - start
             start = time.perf_counter()
-            run = KINDS[to].load(path)
+            runs[to] = KINDS[to].load(path)
             loaded = time.perf_counter() - start
             size = path.stat().st_size / 1e6
             print(f"{to}: written in {wrote:.1f} s, loaded in {loaded:.1f} s, {size:.1f} MB")
-            runs[to] = lambda run=run: run(image, valid)  # type: ignore[misc]
         seconds: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(given.turns + 1):
             for name, run in runs.items():
                 start = time.perf_counter()
-                run()
+                run(image, valid)
                 seconds[name].append(time.perf_counter() - start)
     torchs = statistics.median(seconds["torch"][1:])
     for name, taken in seconds.items():

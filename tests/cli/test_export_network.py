@@ -72,8 +72,8 @@ def test_nothing_is_overwritten_unasked(invoke: Invoke, checkpoint: Path) -> Non
     assert invoke("dunhuang-train", *arguments, "--overwrite").code == 0
     assert out.read_bytes()[:2] == b"PK"
     before = checkpoint.read_bytes()
-    arguments = ("export", checkpoint, "--to", "safetensors", "-o", checkpoint, "--overwrite")
-    outcome = invoke("dunhuang-train", *arguments)
+    onto_itself = ("export", checkpoint, "--to", "safetensors", "-o", checkpoint, "--overwrite")
+    outcome = invoke("dunhuang-train", *onto_itself)
     assert outcome.code == 4
     assert "is an input and would be replaced" in outcome.err
     assert checkpoint.read_bytes() == before

@@ -176,6 +176,19 @@ def test_a_torchscript_file_says_what_it_is(
     assert str(Path(__file__).parents[2]).encode() not in path.read_bytes()
 
 
+def test_the_check_draws_the_masks_that_it_names() -> None:
+    image, valid = draw_case(40, 50, seed=0)
+    assert image.shape == (len(MASKS), 3, 40, 50)
+    assert 0 <= image.min() < 0.01
+    assert 0.99 < image.max() < 1
+    known = valid.sum(dim=(1, 2, 3)).tolist()
+    assert known[0::3] == [2000, 1, 0]
+    assert known[1] == pytest.approx(1400, abs=80)
+    assert known[2] == pytest.approx(40, abs=20)
+    assert known[4:6] == [2000 - 38 * 48, 1000]
+    assert bool(((valid == 0) | (valid == 1)).all())
+
+
 @pytest.mark.parametrize("wrong", [0.001, float("nan")])
 def test_a_difference_in_one_picture_of_a_batch_is_found(wrong: float) -> None:
     model = trained(CONFIG)
