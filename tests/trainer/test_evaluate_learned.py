@@ -127,7 +127,8 @@ def test_fid_is_that_of_the_features_of_every_method(monkeypatch: pytest.MonkeyP
 
 def test_fid_of_few_is_refused_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "load_inception", lambda _weights: MeanColour())
-    with pytest.raises(DatasetError, match=r"FID was asked for 1,999 pictures, and needs at least 2,000"):
+    said = r"FID was asked for 1,999 pictures, and needs at least 2,000"
+    with pytest.raises(DatasetError, match=said):
         LearnedScores(CPU, with_fid=True).check_count(1999)
     LearnedScores(CPU, with_fid=True).check_count(2000)
     LearnedScores(CPU).check_count(3)
