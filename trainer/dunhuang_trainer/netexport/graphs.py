@@ -57,7 +57,8 @@ def onnx_bytes(model: PartialConvUNet, document: dict[str, Any]) -> bytes:
     with quiet(), torch.no_grad():
         program = torch.onnx.export(
             ExportedNetwork(model, fill_by_operator),
-            # no two sizes alike, nor 1 nor 3: torch would take them for one, for ever
+            # taller than the least size, which the network treats as a case apart: of that height
+            # torch would hold every picture to it
             _example(model.config.multiple + 3, model.config.multiple + 5),
             dynamo=True,
             verbose=False,
@@ -87,7 +88,7 @@ def torchscript_bytes(model: PartialConvUNet, document: dict[str, Any]) -> bytes
     """Return a network as a TorchScript file."""
     contents = io.BytesIO()
     with quiet(), torch.no_grad():
-        # wider than the least size, which the network treats as a case apart
+        # wider than the least size: what is traced is the general case
         example = _example(model.config.multiple - 1, model.config.multiple + 1)
         network = ExportedNetwork(model, ScriptedFill())
         traced = _jit.trace(network, example, check_trace=False)
