@@ -30,7 +30,7 @@ def installed(module: str) -> bool:
     """Tell whether a peer can be imported."""
     there = find_spec(module) is not None
     if there and module == "streaming":  # which imports torchvision
-        from benchmarks.torchvision_import import prepare_torchvision
+        from dunhuang_trainer.torchvision_import import prepare_torchvision
 
         prepare_torchvision()
     return there

@@ -1,5 +1,6 @@
 """What a person sees: everything human on stderr, results only on stdout, errors as sentences."""
 
+import io
 import json
 import os
 import sys
@@ -7,11 +8,14 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
 from dunhuang_data.errors import DunhuangError, EnvironmentProblem
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 LINE_EVERY_S = 30.0
 _leaves_at_once = False
@@ -76,6 +80,23 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     Names are shown as they are: nothing in them is markup, or steers the terminal.
     """
     from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 120  # a log has no width of its own
+    console.print(_table(title, columns, rows))
+
+
+def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the same table as text, 120 characters wide."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    Console(file=text, width=120).print(_table(title, columns, rows))
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -86,10 +107,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         shown.add_column(Text(visible(column)), justify="left" if place == 0 else "right")
     for row in rows:
         shown.add_row(*(Text(visible(cell)) for cell in row))
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        console.width = 120  # a log has no width of its own
-    console.print(shown)
+    return shown
 
 
 @contextmanager

@@ -184,6 +184,17 @@ def workers_option(help: str) -> Callable[[Function], Function]:
     )
 
 
+def all_of(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Return the options as one decorator; the first is listed first."""
+
+    def add(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
 class InOrder(click.Group):
     """A group that lists its commands in the order of the work, not of the alphabet."""
 

@@ -121,6 +121,7 @@ def test_a_mask_of_one_value_is_that_value(tmp_path: Path) -> None:
         (100 + WHITE * 155, r"is no mask: 83% of its pixels are neither black nor white"),
         (WHITE.astype(np.uint16) * 300, "has 16 bits, and its largest value is 300; expected 1,"),
         (WHITE[..., None] * np.array([0, 0, 255], np.uint8), r"17% of its pixels are coloured"),
+        (WHITE[..., None] * np.array([255, 0, 0], np.uint8), r"17% of its pixels are coloured"),
     ],
 )
 def test_what_is_no_mask_is_a_sentence(tmp_path: Path, pixels: UInt8Array, sentence: str) -> None:

@@ -3,6 +3,6 @@
 from importlib.util import find_spec
 
 if find_spec("torch") and find_spec("torchvision"):
-    from benchmarks.torchvision_import import prepare_torchvision
+    from dunhuang_trainer.torchvision_import import prepare_torchvision
 
     prepare_torchvision()

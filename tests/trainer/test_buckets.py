@@ -2,16 +2,24 @@
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 
+import dunhuang_trainer.buckets as module
 from dunhuang_trainer.buckets import (
+    ALL_DEPTH_EDGES_PX,
+    ALL_RATIO_EDGES,
     DEPTH_EDGES_PX,
     RATIO_EDGES,
+    Cell,
     bucket_names,
     bucket_of,
     by_bucket,
+    cells,
+    drawn_means,
     mean_by_picture,
     not_better,
 )
+from sample_scores import drawn_by_loop
 
 
 def test_a_bucket_holds_its_upper_edge_and_not_its_lower() -> None:
@@ -27,6 +35,8 @@ def test_buckets_have_names() -> None:
         "1.5 … 2 px",
         "above 2 px",
     ]
+    assert bucket_names(ALL_RATIO_EDGES)[:3] == ["no hole", "up to 0.01", "0.01 … 0.1"]
+    assert bucket_names(ALL_RATIO_EDGES)[-1] == "above 0.6"
 
 
 def test_the_mean_is_over_samples_and_what_is_missing_is_not_counted() -> None:
@@ -79,3 +89,91 @@ def test_not_better_names_the_buckets() -> None:
     measure, pictures = np.array([1.2, 1.2, 1.8, 8.0]), ["a", "b", "c", "d"]
     ours, theirs = np.array([1.0, 4.0, 3.0, 2.0]), np.array([2.0, 4.0, 3.0, np.nan])
     assert not_better(ours, theirs, measure, DEPTH_EDGES_PX, pictures) == [1]  # equal is not better
+
+
+def test_the_draws_are_those_of_a_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.RandomState(0)
+    values = random.normal(5, 2, (23, 4))
+    pictures = [f"picture {number}" for number in random.randint(0, 6, 23)]
+    values[[2, 5], 1] = np.nan
+    values[[name == pictures[0] for name in pictures], 2] = np.nan  # one picture less
+    values[7, 3], values[9, 3] = np.inf, -np.inf
+    intervals, means = drawn_means(values, pictures, seed=3, draws=40)
+    assert means.shape == (40, 4)
+    for column, one in enumerate(intervals):
+        expected = drawn_by_loop(values[:, column].tolist(), pictures, 3, 40)
+        assert means[:, column] == pytest.approx(expected, rel=1e-12)
+        assert [one.low, one.high] == pytest.approx(np.quantile(expected, [0.025, 0.975]))
+        alone = mean_by_picture(values[:, column], pictures, 3, 40)
+        assert (one.low, one.high) == pytest.approx((alone.low, alone.high), rel=1e-12)
+    assert [one.samples for one in intervals] == [23, 21, 23 - pictures.count(pictures[0]), 21]
+    assert [one.infinite for one in intervals] == [0, 0, 0, 2]
+    monkeypatch.setattr(module, "BLOCK", 13)  # two draws of six pictures at a time
+    assert np.allclose(drawn_means(values, pictures, seed=3, draws=40)[1], means, rtol=1e-12)
+
+
+def test_the_interval_is_that_of_scipy() -> None:
+    """One sample a picture: the ordinary percentile bootstrap, of other draws."""
+    values = np.random.RandomState(1).gamma(2, 100, 50)
+    found = mean_by_picture(values, [f"{number:02d}" for number in range(50)], draws=20_000)
+    theirs = bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=20_000,
+        method="percentile",
+        rng=np.random.default_rng(0),  # theirs, not ours
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert found.low == pytest.approx(theirs.low, abs=0.02 * width)
+    assert found.high == pytest.approx(theirs.high, abs=0.02 * width)
+
+
+def test_only_infinite_values_have_no_mean_and_are_counted() -> None:
+    found = mean_by_picture(np.array([np.inf, np.inf, np.nan]), ["a", "b", "c"])
+    assert (found.samples, found.pictures, found.infinite) == (0, 0, 2)
+    assert np.isnan([found.mean, found.low, found.high]).all()
+
+
+def test_every_sample_is_in_one_bucket_of_each_measure() -> None:
+    ratios = np.array([0.0, 0.005, 0.01, 0.1, 0.100001, 0.6, 0.61, 1.0])
+    depths = np.array([0.0, 1.0, 1.5, 2.0, 4.0, 5.0, 5.1, np.inf])
+    touches = np.array([False, True, False, True, True, False, True, True])
+    found = dict(cells(ratios, depths, touches))
+    assert len(found) == 3 * (1 + 9) + 6
+    for measure in ("hole ratio", "depth"):
+        wholes = [
+            where
+            for cell, where in found.items()
+            if (cell.measure, cell.border) == (measure, "all") and cell.bucket != "all"
+        ]
+        assert np.sum(wholes, axis=0).tolist() == [1] * 8
+    names = [
+        next(
+            cell.bucket
+            for cell, where in found.items()
+            if where[place] and cell.bucket != "all" and cell.measure == "hole ratio"
+        )
+        for place in range(8)
+    ]
+    assert names[:3] == ["no hole", "up to 0.01", "up to 0.01"]
+    assert names[3:] == ["0.01 … 0.1", "0.1 … 0.2", "0.5 … 0.6", "above 0.6", "above 0.6"]
+    at = {(cell.measure, cell.bucket, cell.border): where for cell, where in found.items()}
+    assert at["hole ratio", "all", "touching"].tolist() == touches.tolist()
+    assert np.flatnonzero(at["hole ratio", "up to 0.01", "touching"]).tolist() == [1]
+    assert np.flatnonzero(at["hole ratio", "up to 0.01", "not touching"]).tolist() == [2]
+    assert np.flatnonzero(at["depth", "above 5 px", "all"]).tolist() == [6, 7]
+    assert np.flatnonzero(at["depth", "no hole", "all"]).tolist() == [0]
+    assert bucket_of(depths, ALL_DEPTH_EDGES_PX).tolist() == [0, 1, 1, 2, 4, 4, 5, 5]
+    assert all(
+        (ratios[where] > cell.above).all() and (ratios[where] <= cell.up_to).all()
+        for cell, where in found.items()
+        if cell.measure == "hole ratio"
+    )
+
+
+def test_cells_have_words() -> None:
+    assert Cell("hole ratio", "all", "all").words() == "all samples"
+    assert Cell("hole ratio", "all", "touching").words() == "holes touching the border"
+    assert Cell("depth", "above 5 px", "all").words() == "depth above 5 px"
+    words = Cell("hole ratio", "0.1 … 0.2", "not touching").words()
+    assert words == "hole ratio 0.1 … 0.2, holes not touching the border"

@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmarks.torchvision_import import prepare_torchvision
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem
 from dunhuang_trainer.losses import check_features, make_loss
 from dunhuang_trainer.losses import vgg_weights as module
 from dunhuang_trainer.losses.vgg import MEAN, POOLS, RELU3_1, STD, VggFeatures
 from dunhuang_trainer.losses.vgg_weights import URL, hub_file, vgg_weights, weights_sha256
+from dunhuang_trainer.torchvision_import import prepare_torchvision
 from random_vgg import random_vgg
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from dunhuang_data.rng import raw_words, rng_for
 from dunhuang_trainer.metrics import (
     WHY_THEY_DIFFER,
+    challenge,
     lmse,
     mse,
     mse_course_wrapped,
@@ -50,6 +51,15 @@ def one_window_at_a_time(
 def test_lmse_is_its_definition(shape: tuple[int, int]) -> None:
     picture, target = noise(*shape, "a"), noise(*shape, "b")
     assert lmse(picture, target) == pytest.approx(one_window_at_a_time(picture, target), abs=1e-14)
+
+
+def test_lmse_cut_into_bands_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, target = noise(77, 31, "a"), noise(77, 31, "b")
+    damage = np.zeros((77, 31), np.uint8)
+    damage[44, 4] = 1
+    whole = lmse(picture, target, damage)
+    monkeypatch.setattr(challenge, "BAND_PIXELS", 1)
+    assert lmse(picture, target, damage) == pytest.approx(whole, abs=1e-15)
 
 
 def test_lmse_by_hand_of_one_window() -> None:

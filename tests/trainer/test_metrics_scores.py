@@ -13,6 +13,7 @@ from dunhuang_trainer.metrics import (
     METRICS,
     REGIONS,
     columns,
+    lmse,
     region_masks,
     score_picture,
     score_pictures,
@@ -92,6 +93,9 @@ def test_every_regional_score_is_that_of_its_definition() -> None:
         assert values[name] == pytest.approx(value, abs=1e-10), name
         assert np.isfinite(value)
     assert values["dssim"] == 1 - values["ssim_uniform7_whole"]
+    restored, target, _, damage = four
+    assert values["lmse"] == lmse(restored, target, damage)
+    assert values["lmse"] != lmse(target, restored, damage)
 
 
 def test_the_columns_are_named_in_the_order_of_tables() -> None:
@@ -116,6 +120,11 @@ def test_the_rim_is_three_pixels_by_euclid() -> None:
     assert not rim[23, 31]  # √10
     assert not rim[20, 30]
     assert rim.sum() == 28
+    damage[:] = 0
+    damage[20, 30] = damage[20, 29] = 1  # a known pixel is known, though it does not count
+    beside = region_masks(valid, damage)["rim"]
+    assert beside.sum() == 27
+    assert not beside[20, 29]
 
 
 def test_hole_and_known_make_the_whole_and_damage_is_in_none() -> None:

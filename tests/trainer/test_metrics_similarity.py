@@ -1,5 +1,7 @@
 """Both conventions of SSIM are scikit-image's, whatever the picture and however it is cut."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -75,6 +77,30 @@ def test_cut_into_bands_it_is_the_same(convention: str, monkeypatch: pytest.Monk
 
 
 @BOTH
+@pytest.mark.parametrize("band_pixels", [1, 16384])
+@pytest.mark.parametrize(
+    "changed",
+    [np.s_[20:31, 15:19], np.s_[0, 0], np.s_[46, 36], np.s_[3:9, :2], np.s_[40:, 30:], np.s_[9]],
+)
+def test_where_a_composite_is_its_target_nothing_is_missed(
+    changed: tuple[slice, slice], band_pixels: int, convention: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metrics = pytest.importorskip("skimage.metrics")
+    monkeypatch.setattr(windows, "BAND_PIXELS", band_pixels)
+    target = painted(47, 37)
+    composite = target.copy()
+    composite[changed] ^= 0x5A
+    _, full = metrics.structural_similarity(
+        composite, target, channel_axis=-1, data_range=255, full=True, **SCIKIT[convention]
+    )
+    values = ssim_map(composite, target, convention)
+    inside = np.isfinite(values)
+    assert inside.sum() == np.prod([side - CONVENTIONS[convention].window + 1 for side in (47, 37)])
+    assert values[inside] == pytest.approx(full.mean(axis=-1)[inside], abs=1e-10)
+    assert (values[inside] < 1).any()
+
+
+@BOTH
 def test_equal_pictures_have_exactly_one(convention: str) -> None:
     picture = noise(30, 19, "same")
     assert ssim(picture, picture, convention=convention) == 1
@@ -124,3 +150,14 @@ def test_pictures_of_one_and_of_four_channels_are_compared_too(convention: str) 
     four = [np.concatenate([one, one[..., :1]], axis=-1) for one in (picture, target)]
     expected = (3 * together + each[0]) / 4
     assert ssim_map(four[0], four[1], convention) == pytest.approx(expected, abs=1e-14, nan_ok=True)
+
+
+def test_every_thread_has_its_own_memory() -> None:
+    way = CONVENTIONS["ssim_uniform7"]
+    here = windows._room(9, 20, 3, way)
+    assert windows._room(9, 20, 3, way) is here
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(windows._room, 9, 20, 3, way).result() is not here
+    other = windows._room(9, 20, 3, CONVENTIONS["ssim_gauss11"])
+    assert other is not here
+    assert windows._room(9, 20, 3, way) is here

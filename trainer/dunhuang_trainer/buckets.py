@@ -148,8 +148,6 @@ def _interval(values: Floats, there: Bools, pictures: int, means: Floats) -> Int
     if samples == 0:
         return Interval(nan, nan, nan, 0, 0, infinite)
     mean = float(values[there].mean())
-    if pictures == 1:
-        return Interval(mean, nan, nan, samples, 1, infinite)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(mean, float(low), float(high), samples, pictures, infinite)
 

@@ -7,6 +7,7 @@ from dunhuang_cli.data.build import build
 from dunhuang_cli.data.convert import convert
 from dunhuang_cli.data.export import export
 from dunhuang_cli.data.fit_masks import fit_masks
+from dunhuang_cli.data.import_layout import import_layout
 from dunhuang_cli.data.import_masks import import_masks
 from dunhuang_cli.data.inspect import inspect
 from dunhuang_cli.data.make_masks import make_masks
@@ -38,8 +39,8 @@ def dunhuang_data(verbose: bool) -> None:
 
 
 COMMANDS = (
-    inspect, sample_patches, make_masks, import_masks, fit_masks, build, stats, preview, replay,
-    verify, convert, export, demo,
+    inspect, import_layout, sample_patches, make_masks, import_masks, fit_masks, build, stats,
+    preview, replay, verify, convert, export, demo,
 )  # fmt: skip
 for command in COMMANDS:
     dunhuang_data.add_command(command)

@@ -7,7 +7,6 @@ import click
 
 from dunhuang_cli import console
 from dunhuang_cli.options import (
-    FILE,
     config_option,
     device_option,
     json_option,
@@ -18,76 +17,29 @@ from dunhuang_cli.options import (
     write_run_toml,
 )
 from dunhuang_cli.reading_options import reading_options
+from dunhuang_cli.train.evaluate_options import judging_options
 from dunhuang_data.recipe import ReadingRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
     from dunhuang_trainer.evaluate.comparison import Comparison, Runs
+    from dunhuang_trainer.evaluate.console_tables import ConsoleTable
     from dunhuang_trainer.evaluate.judged import Judged
+    from dunhuang_trainer.evaluate.learned import LearnedScores
     from dunhuang_trainer.evaluate.records import ScoreArray
     from dunhuang_trainer.evaluate.tables import Evaluation
     from dunhuang_trainer.evaluate.targets import Targets
 
-CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
+INPUTS = ("dataset", "pictures", "masks", "damage", "groups")
+CONTENTS = ("scores.json", "scores.csv", "tables.txt", "sheet.png", "run.toml")
 
 
 @click.command()
 @click.argument("judged", metavar="[NAME=]CKPT|FOLDER...", nargs=-1)
-@click.option("--dataset", type=FILE, help="Judge on a dataset of dunhuang-data build …")
-@click.option(
-    "--split", type=click.Choice(["train", "val", "test"]), default="test", help="… on this split."
-)
-@click.option("--pictures", type=FILE, help="Judge on a folder of undamaged pictures …")
-@click.option("--masks", type=FILE, help="… with their masks, of the same names.")
-@click.option(
-    "--white-is",
-    type=click.Choice(["hole", "known"]),
-    help="What white stands for in the masks; both are in use, so it is never guessed.",
-)
-@click.option(
-    "--grey",
-    type=click.Choice(["refuse", "threshold"]),
-    default="refuse",
-    help="What to do with masks that are not black and white alone.",
-)
-@click.option(
-    "--damage", type=FILE, help="Masks of real damage in the pictures, which never counts."
-)
-@click.option(
-    "--damage-is",
-    type=click.Choice(["white", "black"]),
-    default="white",
-    help="What marks damage in them.",
-)
-@click.option(
-    "--groups", type=FILE, help="CSV table picture,group: intervals draw groups as a whole."
-)
-@click.option(
-    "--predictions",
-    type=FILE,
-    multiple=True,
-    help="A folder of restorations to judge; the same as naming it.",
-)
-@click.option(
-    "--allow-missing", is_flag=True, help="Judge what is whole, and say what was left out."
-)
-@click.option("--runs", is_flag=True, help="They are runs of one thing: show mean and spread.")
-@click.option(
-    "--baselines",
-    default="all",
-    metavar="all|none|NAME,...",
-    help="Fills without training to put beside them.",
-)
-@click.option(
-    "--legacy-course",
-    is_flag=True,
-    help="Add the figure that the course's script printed as MSE, to read old posters.",
-)
-@click.option("-o", "--out", type=FILE, help="Also write scores.csv, scores.json and sheet.png.")
-@click.option("--batch", type=click.IntRange(1), default=8, help="Samples at once.")
-@click.option("--tile", default=1024, help="Larger pictures are restored in tiles of so many px.")
-@click.option("--overlap", default=128, help="How far tiles overlap, in px.")
+@judging_options
 @workers_option("as many as there are cores, 1 for few samples")
 @device_option
 @reading_options
@@ -98,31 +50,14 @@ CONTENTS = ("scores.json", "scores.csv", "sheet.png", "run.toml")
 @click.pass_context
 def evaluate(
     ctx: click.Context,
+    /,
     judged: tuple[str, ...],
-    dataset: Path | None,
-    split: str,
-    pictures: Path | None,
-    masks: Path | None,
-    white_is: str | None,
-    grey: str,
-    damage: Path | None,
-    damage_is: str,
-    groups: Path | None,
     predictions: tuple[Path, ...],
-    allow_missing: bool,
-    runs: bool,
-    baselines: str,
-    legacy_course: bool,
     out: Path | None,
-    batch: int,
-    tile: int,
-    overlap: int,
-    workers: int,
-    device: str,
     reading: ReadingRecipe,
-    seed: int,
     overwrite: bool,
     json: bool,
+    **chosen: Any,
 ) -> None:
     """Score networks, and restorations of other programs.
 
@@ -137,7 +72,7 @@ def evaluate(
     are shown with their intervals.
     """
     require_torch()
-    from dunhuang_data.atomic import new_folder, write_json
+    from dunhuang_data.atomic import new_folder, write_json, write_text
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.refusals import refuse_existing
     from dunhuang_trainer.devices import pick_device
@@ -146,30 +81,34 @@ def evaluate(
     from dunhuang_trainer.evaluate.judging import evaluate as score_all
     from dunhuang_trainer.evaluate.outputs import document, write_scores
     from dunhuang_trainer.evaluate.records import score_array
-    from dunhuang_trainer.evaluate.tables import evaluation_of
+    from dunhuang_trainer.evaluate.tables import evaluation_of, sentences
     from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
     given = [*judged, *map(str, predictions)]
+    seed, runs = chosen["seed"], chosen["runs"]
     if out is not None:
-        named = (dataset, pictures, masks, damage, groups, *predictions)
-        inputs = [*(one for one in named if one is not None), *map(Path, judged)]
+        named = (*(chosen[name] for name in INPUTS), *predictions, *map(Path, judged))
+        inputs = [one for one in named if one is not None]
         refuse_existing(out, CONTENTS, overwrite, inputs)
-    fills = _baselines(ctx, baselines)
+    fills = _baselines(ctx, chosen["baselines"])
     if not given and not fills:
         raise click.UsageError("There is nothing to judge: name a checkpoint or a folder.", ctx)
-    people = open_judged(given, pick_device(device), tile, overlap)
+    device = pick_device(chosen["device"])
+    people = open_judged(given, device, chosen["tile"], chosen["overlap"])
     targets = _targets(ctx, people, reading)
     places, problems = match_all(targets, people)
-    _face(problems, len(places), allow_missing)
+    _face(problems, len(places), chosen["allow_missing"])
+    learned = _learned(chosen, device, len(places))
     with console.progress(len(places), "judging") as progress:
         scores = score_all(
             targets,
             places,
             {one.name: one.restore for one in people},
             baselines=fills,
-            batch_size=batch,
-            workers=workers or workers_for(map(targets.shape_of, places)),
-            course=legacy_course,
+            batch_size=chosen["batch"],
+            workers=chosen["workers"] or workers_for(map(targets.shape_of, places)),
+            course=chosen["legacy_course"],
+            learned=learned,
             progress=progress,
         )
     names = [one.name for one in people]
@@ -181,7 +120,9 @@ def evaluate(
         "on": _said_of(ctx),
         "left_out": problems,
         **document(evaluation, *compared, WHY_THEY_DIFFER),
+        "fid": {} if learned is None else learned.fid(),
     }
+    said = sentences(evaluation)
     shown = (people[0].name, people[0].restore) if people else (fills[0], filled_with(fills[0]))
     if out is not None:
         with new_folder(out, CONTENTS, overwrite, inputs) as folder:
@@ -189,9 +130,10 @@ def evaluate(
             sheet = best_and_worst(targets, array, *shown)
             if sheet is not None:
                 write_picture(folder / "sheet.png", sheet)
+            write_text(folder / "tables.txt", _text(_tables(evaluation, *compared, True), said))
             write_json(folder / CONTENTS[0], console.without_nan(found))
         write_run_toml(ctx, out)
-    _show(evaluation, *compared, WHY_THEY_DIFFER)
+    _show(_tables(evaluation, *compared, False), said)
     console.result(found, json, str(out) if out is not None else "")
 
 
@@ -209,6 +151,23 @@ def _baselines(ctx: click.Context, text: str) -> list[str]:
             f"--baselines names {unknown[0]!r}; there are {', '.join(by_name)}, all and none.", ctx
         )
     return [name for short, name in by_name.items() if short in asked]
+
+
+def _learned(chosen: dict[str, Any], device: "torch.device", count: int) -> "LearnedScores | None":
+    """Open the networks of LPIPS and FID, if they were asked for."""
+    if chosen["lpips"] is None and not chosen["fid"]:
+        return None
+    from dunhuang_trainer.evaluate.learned import LearnedScores
+
+    learned = LearnedScores(
+        device,
+        lpips=chosen["lpips"],
+        lpips_files=(chosen["lpips_weights"], chosen["lpips_linear"]),
+        with_fid=chosen["fid"],
+        fid_file=chosen["fid_weights"],
+    )
+    learned.check_count(count)
+    return learned
 
 
 FOLDER_OPTIONS = ("pictures", "masks", "white_is", "damage", "groups")
@@ -290,35 +249,51 @@ def _comparisons(
     from dunhuang_trainer.evaluate.comparison import compare, over_runs
 
     if runs:
-        return [], over_runs(array, {"over runs": names})
+        return [], over_runs(array, {"what is judged": names})
     return [compare(array, names[0], other, seed=seed) for other in names[1:]], []
 
 
-def _show(
+def _tables(
     evaluation: "Evaluation",
     comparisons: "Sequence[Comparison]",
     runs: "Sequence[Runs]",
-    course_sentence: str,
-) -> None:
-    """Show the tables, and say what stands out."""
+    full: bool,
+) -> "list[ConsoleTable]":
+    """Return the tables: all of them, or what fits a screen or two."""
     from dunhuang_trainer.evaluate.console_tables import (
         bucket_tables,
         overall_tables,
         paired_tables,
         runs_table,
     )
-    from dunhuang_trainer.evaluate.tables import sentences
+    from dunhuang_trainer.evaluate.tables import CELL_SCORES
+    from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
-    shown = [
-        *overall_tables(evaluation, course_sentence),
-        *bucket_tables(evaluation),
-        *bucket_tables(evaluation, measure="depth"),
-    ]
+    tables = overall_tables(evaluation, WHY_THEY_DIFFER)
+    apart = () if full else ("white", "push-pull")  # without them one table fits a screen
+    shown = [one for one in evaluation.methods if one not in apart] or evaluation.methods
+    for score in CELL_SCORES if full else CELL_SCORES[:1]:
+        for measure in ("hole ratio", "depth"):
+            tables += bucket_tables(evaluation, score, measure, shown, intervals=full)
     for one in comparisons:
-        shown += paired_tables(one)
-    for table in [*shown, *map(runs_table, runs)]:
+        tables += paired_tables(one) if full else paired_tables(one)[:1]
+    return [*tables, *map(runs_table, runs)]
+
+
+def _show(tables: "Sequence[ConsoleTable]", said: "Sequence[str]") -> None:
+    for table in tables:
         console.table(table.title, table.columns, table.rows)
         for note in table.notes:
             console.say(note)
-    for sentence in sentences(evaluation):
+    for sentence in said:
         console.say(sentence)
+
+
+def _text(tables: "Sequence[ConsoleTable]", said: "Sequence[str]") -> str:
+    """Return tables and sentences as a text file."""
+    parts = [
+        console.table_text(table.title, table.columns, table.rows)
+        + "".join(f"{note}\n" for note in table.notes)
+        for table in tables
+    ]
+    return "\n".join([*parts, *said]) + "\n"

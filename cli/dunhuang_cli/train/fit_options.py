@@ -1,12 +1,12 @@
 """The options of ``fit``, in groups: the network, what it learns, how the run is carried out."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from dunhuang_cli.options import FILE, Function
+from dunhuang_cli.options import FILE, all_of
 from dunhuang_trainer.config import (
     BASES,
     CONVOLUTIONS,
@@ -82,22 +82,11 @@ class DurationType(click.ParamType[float]):
         return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-def _all(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Return the options as one decorator; the first is listed first."""
-
-    def add(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
 def _choice(choices: tuple[str, ...]) -> click.Choice[str]:
     return click.Choice(choices)
 
 
-network_options = _all(
+network_options = all_of(
     click.option("--width", default=NETWORK.width, help="Channels of the first level."),
     click.option(
         "--levels",
@@ -124,7 +113,7 @@ network_options = _all(
     ),
 )
 
-recipe_options = _all(
+recipe_options = all_of(
     click.option("--batch", type=click.IntRange(1), default=32, help="Samples per step, in all."),
     click.option(
         "--epochs", type=click.IntRange(1), default=EPOCHS, help="Passes over the training split."
@@ -206,7 +195,7 @@ recipe_options = _all(
     ),
 )
 
-watching_options = _all(
+watching_options = all_of(
     click.option(
         "--validate-every",
         type=click.IntRange(1),
@@ -229,7 +218,7 @@ watching_options = _all(
     ),
 )
 
-execution_options = _all(
+execution_options = all_of(
     click.option(
         "--workers",
         type=ThreadsType(),

@@ -74,3 +74,8 @@ def listed(keys: Sequence[str]) -> str:
     """Return the first few keys, and how many more there are."""
     more = f" and {len(keys) - FEW} more" if len(keys) > FEW else ""
     return ", ".join(keys[:FEW]) + more
+
+
+def counted(count: int, thing: str) -> str:
+    """Return ``"1 sample"``, ``"2 samples"``."""
+    return f"{count} {thing}{'s' * (count != 1)}"

@@ -132,10 +132,9 @@ def compare(
         If they have no key in common.
     """
     array = scores if isinstance(scores, ScoreArray) else score_array(scores)
-    _refuse_strangers(array, (a, b), "compared")
     if a == b:
         raise UsageProblem(f"{a} was to be compared with itself. Name two methods.")
-    there = array.there[[array.methods.index(name) for name in (a, b)]]
+    there = array.there[[array.row(name) for name in (a, b)]]
     both: Bools = np.all(there, axis=0)
     if not both.any():
         raise DataProblem(
@@ -182,15 +181,14 @@ def _runs(array: ScoreArray, name: str, methods: tuple[str, ...]) -> Runs:
     if len(methods) < 2:
         found = ", ".join(methods) or "none"
         raise UsageProblem(
-            f"The spread of {name} over runs was asked for, with {len(methods)} run ({found}). One "
+            f"The spread over runs was asked for of {name}, with {len(methods)} run ({found}). One "
             "run has no spread: name two or more, trained with different seeds."
         )
     if len(set(methods)) < len(methods):
         raise UsageProblem(
             f"The runs of {name} are {', '.join(methods)}: one is named twice. Name each once."
         )
-    _refuse_strangers(array, methods, "a run")
-    there = array.there[[array.methods.index(one) for one in methods]]
+    there = array.there[[array.row(one) for one in methods]]
     every: Bools = np.all(there, axis=0)
     if not every.any():
         raise DataProblem(
@@ -237,7 +235,7 @@ def _paired(
     array: ScoreArray, a: str, b: str, where: Bools, seed: int, draws: int
 ) -> dict[str, Paired]:
     """Return every score of two methods on some of the samples, (N,) bool."""
-    ours, theirs = (array.values[array.methods.index(one)][where] for one in (a, b))  # (n, S)
+    ours, theirs = (array.values[array.row(one)][where] for one in (a, b))  # (n, S)
     with np.errstate(invalid="ignore"):  # infinite PSNRs of both: no difference can be told
         differences = ours - theirs
     lost = np.isinf(ours) & np.isinf(theirs)
@@ -265,12 +263,3 @@ def _mean(values: Floats) -> float:
 
 def _keys(array: ScoreArray, where: Bools) -> list[str]:
     return [key for key, there in zip(array.keys, where, strict=True) if there]
-
-
-def _refuse_strangers(array: ScoreArray, methods: Sequence[str], role: str) -> None:
-    for name in methods:
-        if name not in array.methods:
-            raise UsageProblem(
-                f"{name} was to be {role}, but was not scored; there are "
-                f"{', '.join(array.methods)}. Choose among them."
-            )

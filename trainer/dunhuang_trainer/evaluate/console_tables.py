@@ -7,6 +7,7 @@ from math import isfinite
 from dunhuang_trainer.buckets import Cell, Interval
 from dunhuang_trainer.evaluate.cell_texts import (
     NONE,
+    counted,
     heading,
     listed,
     mean_alone,
@@ -62,9 +63,10 @@ def overall_tables(evaluation: Evaluation, course_sentence: str = "") -> list[Co
     With the course's figure there is one more, which shows it beside the true mean squared error;
     the sentence that tells why they differ is its note.
     """
-    counts = f"{evaluation.samples} samples of {evaluation.pictures} pictures"
+    of = f"{evaluation.pictures} pictures"
     if evaluation.pictures == 1:
-        counts = f"{evaluation.samples} samples of one picture, so no intervals"
+        of = "one picture, so no intervals"
+    counts = f"{counted(evaluation.samples, 'sample')} of {of}"
     course = (course_sentence,) if course_sentence else ()
     tables = _means_table(
         f"In the holes, {counts}; errors on 0 to 255; mean and 95 % interval",
@@ -115,6 +117,7 @@ def bucket_tables(
     score: str = "mse_hole",
     measure: str = "hole ratio",
     methods: Sequence[str] | None = None,
+    intervals: bool = True,
 ) -> list[ConsoleTable]:
     """Return one score by bucket of hole ratio and border contact, or by bucket of depth.
 
@@ -126,6 +129,8 @@ def bucket_tables(
     measure : {"hole ratio", "depth"}
     methods : sequence of str, optional
         All by default.
+    intervals : bool
+        Without them, and the number of pictures, more methods stand side by side.
 
     Returns
     -------
@@ -142,23 +147,26 @@ def bucket_tables(
         f"{count} of {one.samples}" if count < one.samples else str(count)
         for count, one in zip(scored, parts, strict=True)
     ]
-    columns = [("samples", counts), ("pictures", [str(one.pictures) for one in parts])]
+    columns = [("samples", counts)]
+    if intervals:
+        columns.append(("pictures", [str(one.pictures) for one in parts]))
+    repeated = len(columns)
     for method in chosen:
         means = [one.means[method][score] for one in parts]
         texts = [with_interval(score, *pair) for pair in zip(means, scored, strict=True)]
-        columns.append((method, texts))
-    title = f"{heading(score)} by {measure}; mean and 95 % interval"
-    return _fitting(title, (measure, [_label(one.cell) for one in parts]), columns, (), repeated=2)
+        columns.append((method, texts if intervals else [text.split(" ")[0] for text in texts]))
+    title = f"{heading(score)} by {measure}; mean{' and 95 % interval' if intervals else ''}"
+    return _fitting(title, (measure, [_label(one.cell) for one in parts]), columns, (), repeated)
 
 
 def paired_tables(comparison: Comparison, score: str = "mse_hole") -> list[ConsoleTable]:
     """Return what two methods differ by: in every score, and in one of them by bucket."""
-    names = [name for name, one in comparison.scores.items() if one.difference.samples]
-    pairs = [(name, comparison.scores[name]) for name in names]
-    counts = f"{comparison.keys} samples in pairs; {comparison.draws} draws of whole pictures"
+    pairs = comparison.scores.items()
+    counts = f"{counted(comparison.keys, 'sample')} in pairs"
+    counts += f"; {comparison.draws} draws of whole pictures"
     title = f"A = {comparison.a}, B = {comparison.b}; {counts}"
     notes = [
-        f"{len(keys)} keys are only in {name}, and not compared: {listed(keys)}."
+        f"Only in {name}, and not compared: {counted(len(keys), 'key')}, {listed(keys)}."
         for name, keys in ((comparison.a, comparison.only_a), (comparison.b, comparison.only_b))
         if keys
     ]
@@ -230,10 +238,9 @@ def runs_table(runs: Runs) -> ConsoleTable:
             str(one.samples),
         )
         for name, one in runs.scores.items()
-        if one.samples
     ]
     lost = runs.not_in_all
-    said = f"{len(lost)} keys are not in all runs, and left out: {listed(lost)}."
+    said = f"Not in all runs, and left out: {counted(len(lost), 'key')}, {listed(lost)}."
     notes = (said,) if lost else ()
     columns = ("score", "mean over runs", "sd", "lowest run", "highest run", "runs", "samples")
     return ConsoleTable(f"{runs.name}: {', '.join(runs.methods)}", columns, rows, notes)

@@ -15,6 +15,7 @@ from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.baselines import BASELINES
 from dunhuang_trainer.composite import composite_uint8
+from dunhuang_trainer.evaluate.learned import LearnedScores
 from dunhuang_trainer.evaluate.records import SampleScore, ScoreArray
 from dunhuang_trainer.evaluate.sheet import Shown, draw_sheet, pick
 from dunhuang_trainer.evaluate.targets import Target, Targets
@@ -122,6 +123,7 @@ def evaluate(
     batch_size: int = 8,
     workers: int = 1,
     course: bool = False,
+    learned: LearnedScores | None = None,
     progress: Progress = no_progress,
 ) -> list[SampleScore]:
     """Score restorers and baselines on some targets.
@@ -141,6 +143,8 @@ def evaluate(
         Processes that fill and score; 1 = all in this one.
     course : bool
         Also compute what the course's script printed; see `dunhuang_trainer.metrics`.
+    learned : LearnedScores, optional
+        Also shown everything; then all is done in this process.
     progress : callable
         Called with the targets done.
 
@@ -151,7 +155,12 @@ def evaluate(
     """
     found: dict[int, list[SampleScore]] = {}
     jobs = _jobs(targets, places, restorers, tuple(baselines), batch_size, course)
-    for first, scores in run_jobs(_judge, jobs, workers):
+    done = (
+        run_jobs(_judge, jobs, workers)
+        if learned is None
+        else (_judge(job, learned) for job in jobs)
+    )
+    for first, scores in done:
         found[first] = scores
         progress(len(scores) // max(1, len(restorers) + len(baselines)))
     return [score for first in sorted(found) for score in found[first]]
@@ -172,7 +181,7 @@ def _jobs(
         yield _Job(first, read, restored, baselines, course)
 
 
-def _judge(job: _Job) -> tuple[int, list[SampleScore]]:
+def _judge(job: _Job, learned: LearnedScores | None = None) -> tuple[int, list[SampleScore]]:
     """Fill the targets of a job with the baselines, and score all methods."""
     if parent_process() is not None:  # one of several: they share the cores
         torch.set_num_threads(1)
@@ -181,6 +190,13 @@ def _judge(job: _Job) -> tuple[int, list[SampleScore]]:
     for name in job.baselines:
         made[name] = [BASELINES[name](one.image, one.valid) for one in job.targets]
     scores = {name: _scored(job, restored) for name, restored in made.items()}
+    if learned is not None:
+        learned.see_targets(job.targets)
+        for name, restored in made.items():
+            for values, more in zip(
+                scores[name], learned.see(name, restored, job.targets), strict=True
+            ):
+                values |= more
     found = []
     for place, one in enumerate(job.targets):
         valid = one.valid

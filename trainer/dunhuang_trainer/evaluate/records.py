@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dunhuang_data.errors import DataProblem
+from dunhuang_data.errors import DataProblem, UsageProblem
 from dunhuang_trainer.buckets import Bools, Floats
+from dunhuang_trainer.metrics import columns
 
 BASELINE_ORDER = (
     "white",
@@ -21,9 +22,6 @@ BASELINE_ORDER = (
 
 HIGHER_IS_BETTER = ("psnr", "ssim")
 """What the names of such scores begin with. Of all others, less is better."""
-
-REGION_ORDER = ("hole", "rim", "known", "whole")
-METRIC_ORDER = ("mse", "l1", "psnr", "ssim_uniform7", "ssim_gauss11")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +83,27 @@ class ScoreArray:
     values: Floats
     there: Bools
 
+    def row(self, method: str) -> int:
+        """Return the place of a method.
+
+        Raises
+        ------
+        UsageProblem
+            If it was not scored.
+        """
+        if method not in self.methods:
+            raise UsageProblem(
+                f"There are no scores of {method}, but of {', '.join(self.methods)}. Choose among "
+                "them."
+            )
+        return self.methods.index(method)
+
     def of(self, method: str, name: str) -> Floats:
         """Return one score of one method on all samples, (N,) float64; NaN if there is none."""
+        row = self.row(method)
         if name not in self.names:
             return np.full(len(self.keys), np.nan)
-        found: Floats = self.values[self.methods.index(method), :, self.names.index(name)]
+        found: Floats = self.values[row, :, self.names.index(name)]
         return found
 
     def missing(self) -> dict[str, list[str]]:
@@ -169,8 +183,7 @@ def is_better(name: str) -> int:
 
 
 def _in_order_of_names(names: Iterable[str]) -> tuple[str, ...]:
-    standard = [f"{metric}_{region}" for metric in METRIC_ORDER for region in REGION_ORDER]
-    ranks = {name: place for place, name in enumerate(standard)}
+    ranks = {name: place for place, name in enumerate(columns(course=True))}
     return tuple(sorted(names, key=lambda name: (ranks.get(name, len(ranks)), name)))
 
 

@@ -14,6 +14,7 @@ from dunhuang_trainer.evaluate.records import SampleScore, ScoreArray, score_arr
 
 LEAST_WIDTH, MOST_WIDTH = 192, 384  # px of a picture on the sheet
 MOST_TALL = 2  # times as high as wide
+SHEET_GREY = 235  # of montage
 ORDINALS = ("", "second ", "third ")
 COLUMNS = ("masked", "restored", "target", "error x 4")
 
@@ -57,15 +58,22 @@ def pick(
     -------
     list of (str, str)
         What (``"best"``, ``"second best"``, ``"median"``, ``"worst"``) and key, from best to worst.
-        No sample is there twice, and of up to ``3 * each`` samples all are there. Samples
-        are neither as ``"median"``. Samples without a counted hole are not chosen; equal ones
-        stand in the order of their keys. Of an even number, the median is the better of the two.
+        No sample is there twice; of up to ``3 * each`` samples all are there. Samples without a
+        counted hole are not chosen. Equal ones stand in the order of their keys. Of an even number
+        with ``each`` 1, the median is the better of the two.
+
+    Raises
+    ------
+    UsageProblem
+        If the method has no scores.
     """
     array = scores if isinstance(scores, ScoreArray) else score_array(scores)
     errors = array.of(method, "mse_hole")
     counted = np.flatnonzero(~np.isnan(errors))
     order = counted[np.argsort(errors[counted], kind="stable")]  # keys are sorted: ties keep that
     count = len(order)
+    if count == 0:
+        return []
     if count == 1:
         return [("only sample", array.keys[order[0]])]
     ends = min(each, max(1, (count - 1) // 2))
@@ -92,22 +100,24 @@ def draw_sheet(samples: Sequence[Shown]) -> UInt8Array:
         ones smaller, and very tall ones to a height of twice that width. Errors are taken before.
     """
     width = min(MOST_WIDTH, *(_enlarged_width(one.target.shape[1]) for one in samples))
-    rows, labels = [], []
+    rows = []
     for one in samples:
         error = np.abs(one.restored.astype(np.int16) - one.target.astype(np.int16))
         enlarged = np.clip(4 * error, 0, 255).astype(np.uint8)
         cells = (masked_image(one.target, one.valid), one.restored, one.target, enlarged)
-        rows.append([_brought_to(cell, width) for cell in cells])
-        title = _shortened(_title(one, rows[-1][0].shape[1]), len(COLUMNS) * (width + GAP) - GAP)
-        labels.append([f"{title}\n{COLUMNS[0]}", *COLUMNS[1:]])
-    return montage(rows, labels)
+        pictures = [_brought_to(cell, width) for cell in cells]
+        scale = pictures[0].shape[0] / one.target.shape[0]
+        title = _shortened(_title(one, scale), len(COLUMNS) * (width + GAP) - GAP)
+        labels = [f"{title}\n{COLUMNS[0]}", *COLUMNS[1:]]
+        rows.append(montage([[_widened(cell, width) for cell in pictures]], [labels]))
+    return np.concatenate(rows)  # each as high as it is, where one montage has cells of one height
 
 
-def _title(one: Shown, width: int) -> tuple[str, str]:
+def _title(one: Shown, scale: float) -> tuple[str, str]:
     """Return the key, which may be shortened, and what is said with it."""
     height_px, width_px = one.valid.shape
     error = "no hole" if isnan(one.mse_hole) else f"MSE in holes {one.mse_hole:.1f}"
-    size = f"{width_px} x {height_px} px, shown at {width / width_px:.0%}"
+    size = f"{width_px} x {height_px} px, shown at {scale:.0%}"
     said = f"{one.what}: hole ratio {hole_ratio(one.valid):.3f}, {error}, {size}: "
     return said, one.key.encode("ascii", "replace").decode("ascii")
 
@@ -128,7 +138,7 @@ def _enlarged_width(width: int) -> int:
 
 
 def _brought_to(picture: UInt8Array, width: int) -> UInt8Array:
-    """Bring a picture to a width, or to the height that is the most, without cropping it."""
+    """Bring a picture to a width, or to the height that is the most, whole."""
     times = max(1, -(-LEAST_WIDTH // picture.shape[1]))
     larger = picture.repeat(times, axis=0).repeat(times, axis=1)
     scale = min(width / larger.shape[1], MOST_TALL * width / larger.shape[0])
@@ -136,3 +146,9 @@ def _brought_to(picture: UInt8Array, width: int) -> UInt8Array:
         return larger
     size = max(1, round(larger.shape[1] * scale)), max(1, round(larger.shape[0] * scale))
     return np.asarray(cv2.resize(larger, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _widened(picture: UInt8Array, width: int) -> UInt8Array:
+    """Add the sheet's grey on the right."""
+    room = ((0, 0), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, room, constant_values=SHEET_GREY)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dunhuang_trainer.buckets import DRAWS, Bools, Cell, Interval, cells, drawn_means
+from dunhuang_trainer.evaluate.cell_texts import counted
 from dunhuang_trainer.evaluate.comparison import has_psnr, psnr_name
 from dunhuang_trainer.evaluate.records import (
     BASELINE_ORDER,
@@ -272,7 +273,7 @@ def _without_repetition(behind: Sequence[Standing]) -> list[Standing]:
 
 def apart(difference: Interval) -> str:
     """Return a difference in words, with its interval and what it is made of."""
-    samples = f"{difference.samples} sample{'s' * (difference.samples != 1)}"
+    samples = counted(difference.samples, "sample")
     if difference.pictures == 1:
         return f"{difference.mean:+.1f}; {samples} of one picture, so no interval"
     chance = ", could be chance" if difference.low <= 0 <= difference.high else ""

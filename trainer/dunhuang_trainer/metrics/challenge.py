@@ -6,11 +6,13 @@ gone. LMSE is here what its name stands for since Grosse et al., "Ground truth d
 evaluations for intrinsic image algorithms", ICCV 2009, section 5.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.metrics.pairs import FloatArray, check_pair
+from dunhuang_trainer.metrics.windows import BAND_PIXELS
 
 LMSE_WINDOW = 20
 LMSE_STEP = LMSE_WINDOW // 2
@@ -36,28 +38,34 @@ def lmse(picture: UInt8Array, target: UInt8Array, damage: UInt8Array | None = No
         In 0 … 1. NaN if no window counts, or if the target is black in all that do.
     """
     check_pair(picture, target)
-    if min(target.shape[:2]) < LMSE_WINDOW:
+    height, width = target.shape[:2]
+    if min(height, width) < LMSE_WINDOW:
         return float("nan")
-    x, y = picture, target
-    own, both, true = (
-        _window_sums(np.multiply(one, two, dtype=np.uint16))
-        for one, two in ((x, x), (x, y), (y, y))
-    )
+    left = whole = 0.0
+    rows = max(BAND_PIXELS // (width * LMSE_STEP), 1) * LMSE_STEP
+    for top in range(0, height - LMSE_WINDOW + 1, rows):
+        band = slice(top, top + rows + LMSE_WINDOW - LMSE_STEP)
+        parts = _errors(picture[band], target[band], None if damage is None else damage[band])
+        left, whole = left + parts[0], whole + parts[1]
+    return left / whole if whole else float("nan")
+
+
+def _errors(x: UInt8Array, y: UInt8Array, damage: UInt8Array | None) -> tuple[float, float]:
+    """Return what is left of the windows' errors, and the energy of their target."""
+    pairs = ((x, x), (x, y), (y, y))
+    own, both, true = (_window_sums(np.multiply(*pair, dtype=np.uint16)) for pair in pairs)
     if damage is not None and damage.any():
-        free = _window_sums(damage[..., None])[..., 0] == 0
+        free = _window_sums(damage) == 0
         own, both, true = own[free], both[free], true[free]
     # sums are whole numbers, and their products stay below 2⁵³: nothing is rounded before dividing
     left = np.divide(own * true - both * both, own, out=true.copy(), where=own > 0)
-    whole = float(true.sum())
-    return float(left.sum()) / whole if whole else float("nan")
+    return float(left.sum()), float(true.sum())
 
 
 def _window_sums(values: NDArray[np.uint8] | NDArray[np.uint16]) -> FloatArray:
     """Return the sum of every window that fits: (H, W, C) → (rows, columns, C) float64."""
-    height, width = (side // LMSE_STEP * LMSE_STEP for side in values.shape[:2])
-    lines = values[:height, :width].reshape(height // LMSE_STEP, LMSE_STEP, -1)
-    lines = lines.sum(axis=1, dtype=np.uint32).reshape(len(lines), -1, LMSE_STEP, values.shape[2])
-    cells = lines.sum(axis=2, dtype=np.uint32).astype(np.float64)
-    rows = cells[:-1] + cells[1:]
-    sums: FloatArray = rows[:, :-1] + rows[:, 1:]
-    return sums
+    height, width = values.shape[:2]
+    window = (LMSE_WINDOW, LMSE_WINDOW)
+    sums = cv2.boxFilter(values, cv2.CV_32S, window, anchor=(0, 0), normalize=False)
+    last = LMSE_WINDOW - 1
+    return sums[: height - last : LMSE_STEP, : width - last : LMSE_STEP].astype(np.float64)

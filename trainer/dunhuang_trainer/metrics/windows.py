@@ -16,6 +16,7 @@ which is less to compute, and exactly 1 where the pictures are equal. Sums over 
 whole numbers below 2³¹, as are all products in the factors: there only the quotient is rounded.
 """
 
+import math
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,8 +99,29 @@ def similarity_bands(
     for top in range(way.margin, height - way.margin, rows):
         end = min(top + rows, height - way.margin)
         seen = slice(top - way.margin, end + way.margin)
-        values = room.similarity(picture[seen], target[seen])
-        yield top, values.reshape(end - top, -1, channels) @ mean
+        x, y = picture[seen], target[seen]
+        result = np.ones((end - top, width - 2 * way.margin))
+        first, last = _differing(x, y, way)
+        if first < last:
+            columns = slice(first, last + 2 * way.margin)
+            values = room.similarity(x[:, columns], y[:, columns])
+            result[:, first:last] = values.reshape(end - top, -1, channels) @ mean
+        yield top, result
+
+
+def _differing(x: UInt8Array, y: UInt8Array, way: Convention) -> tuple[int, int]:
+    """Return the first and one past the last column of windows in which the pictures differ.
+
+    A composite has the target's own known pixels, and away from its holes there is nothing to
+    compute: where all is equal, the similarity is exactly 1.
+    """
+    height, width, channels = x.shape
+    largest = cv2.absdiff(x, y).reshape(height, -1).max(axis=0)
+    columns = np.flatnonzero(largest) // channels
+    if not len(columns):
+        return 0, 0
+    reach = 2 * way.margin
+    return max(int(columns[0]) - reach, 0), min(int(columns[-1]) + 1, width - reach)
 
 
 def _room(rows: int, width: int, channels: int, way: Convention) -> "_Room":
@@ -119,7 +141,7 @@ class _Room:
     rows : int
         Of windows, at most, in a band.
     width, channels : int
-        Of the pictures.
+        Of the pictures, at most.
     way : Convention
     """
 
@@ -132,12 +154,12 @@ class _Room:
         self.filtered = [np.empty(shape, filtered) for _ in range(4)]
         windows = (rows, (width - 2 * way.margin) * channels)
         self.spare = np.empty(windows, filtered)
-        self.factors: FloatArray = np.empty((2, *windows))
+        self.factors = np.empty(windows), np.empty(windows)
         self.weights = gaussian_weights(way.window)
 
     def similarity(self, x: UInt8Array, y: UInt8Array) -> FloatArray:
         """Return that of every window and channel: (h, W, C) → (h − …, (W − …) · C)."""
-        s, d, s_square, d_square = (plane[: len(x)] for plane in self.sources)
+        s, d, s_square, d_square = (_part(plane, x.shape) for plane in self.sources)
         np.add(x, y, out=s, dtype=np.uint16)
         np.subtract(x, y, out=d, dtype=np.int16)
         np.square(s, out=s_square, dtype=s_square.dtype)
@@ -145,7 +167,7 @@ class _Room:
         np.multiply(unsigned, unsigned, out=d_square)
         constants = (0.0, 0.0, 0.0 if self.way.uniform else 2 * (C1 + C2), 0.0)
         planes = [
-            self._filter(source, result[: len(x)], constant)
+            self._filter(source, _part(result, x.shape), constant)
             for source, result, constant in zip(
                 (s, d, s_square, d_square), self.filtered, constants, strict=True
             )
@@ -166,9 +188,7 @@ class _Room:
     def _of_sums(self, a: Numbers, b: Numbers, u: Numbers, v: Numbers) -> FloatArray:
         pixels = self.way.window**2
         c1, c2 = 2 * pixels**2 * C1, 2 * pixels * (pixels - 1) * C2
-        whole = self.spare[: len(a)]
-        above: FloatArray = self.factors[0, : len(a)]
-        below: FloatArray = self.factors[1, : len(a)]
+        whole, above, below = (_part(one, a.shape) for one in (self.spare, *self.factors))
         np.square(a, out=a)
         np.square(b, out=b)
         u *= pixels
@@ -184,8 +204,7 @@ class _Room:
         return above
 
     def _of_means(self, a: Numbers, b: Numbers, u: Numbers, v: Numbers) -> FloatArray:
-        above: FloatArray = self.factors[0, : len(a)]
-        below: FloatArray = self.factors[1, : len(a)]
+        spare, above, below = (_part(one, a.shape) for one in (self.spare, *self.factors))
         np.square(a, out=a)
         a += 2 * C1
         np.square(b, out=b)
@@ -193,8 +212,13 @@ class _Room:
         v -= b
         np.subtract(a, b, out=above)
         np.add(a, b, out=below)
-        above *= np.subtract(u, v, out=self.spare[: len(a)])
+        above *= np.subtract(u, v, out=spare)
         u += v
         below *= u
         above /= below
         return above
+
+
+def _part(room: Numbers, shape: tuple[int, ...]) -> Numbers:
+    """Return the beginning of some memory as an array of a smaller shape."""
+    return room.reshape(-1)[: math.prod(shape)].reshape(shape)

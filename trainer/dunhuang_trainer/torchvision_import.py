@@ -3,8 +3,8 @@
 The usual wheels of torchvision hold operators compiled for torch with CUDA. Beside a torch for the
 CPU alone these do not load, and ``import torchvision`` fails with "operator torchvision::nms does
 not exist". Its Python part asks only that two operators are declared; whoever does not detect
-objects never calls them. The project itself needs no torchvision, only its file of weights; its
-tests compare with its network, and a peer of the benchmarks imports it.
+objects never calls them. The project itself needs no torchvision, only its files of weights; the
+package that FID's network is from imports it, and so do peers of the tests and of the benchmarks.
 """
 
 _kept: list[object] = []  # a declaration lasts as long as its library
