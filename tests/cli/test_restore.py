@@ -81,9 +81,9 @@ def test_one_that_is_there_already_does_not_take_the_others_with_it(
 def test_ctrl_c_says_how_to_go_on(
     invoke: Invoke, checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dunhuang_trainer.restore import batch
+    from dunhuang_trainer.restore import one
 
-    done = batch.restore_one
+    done = one.restore_one
 
     def interrupt(task: Any, given: Any) -> Any:
         if task.id == "b":
@@ -91,7 +91,7 @@ def test_ctrl_c_says_how_to_go_on(
         return done(task, given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "restore_one", interrupt)
+        patched.setattr("dunhuang_trainer.restore.batch.restore_one", interrupt)
         outcome = restore(invoke, checkpoint, folder)
     assert outcome.code == 130
     assert f"go on with:\n  dunhuang-train restore {checkpoint}" in outcome.err
