@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dunhuang_data.errors import PictureError
-from dunhuang_data.pictures import inspect_picture, read_picture
+from dunhuang_data.pictures import inspect_picture, open_picture
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
 
 MOST_COLORED = 0.001  # share of the pixels of a mask
+BAND = 1 << 22  # pixels that are looked at together, about
 MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
 PNG = b"\x89PNG\r\n\x1a\n"
 EXPORT = "Export the holes alone, in black (0) and white (255)."
@@ -62,14 +63,15 @@ def read_mask(path: Path, white_is: WhiteIs) -> ForeignMask:
         If it cannot be read, is coloured or a photograph, or has no black or no white where it
         has other values.
     """
-    grey, done = _grey(path)
-    grey_share = float(((grey > 2) & (grey < 253)).mean())
+    grey, counts, done = _grey(path)
+    grey_share = float(counts[3:253].sum() / grey.size)
     if grey_share > MOST_GREY:
         raise PictureError(
             f"{path} is no mask: {grey_share:.0%} of its pixels are neither black nor white. "
             f"{EXPORT}"
         )
-    least, most = int(grey.min()), int(grey.max())
+    found = np.flatnonzero(counts)
+    least, most = int(found[0]), int(found[-1])
     if 0 < most < 128:
         raise PictureError(f"{path} has no white pixel: its largest value is {most}. {EXPORT}")
     if 128 <= least < 253:
@@ -77,24 +79,62 @@ def read_mask(path: Path, white_is: WhiteIs) -> ForeignMask:
     return ForeignMask(valid_from_grey(grey, white_is), grey_share, done)
 
 
-def _grey(path: Path) -> tuple[UInt8Array, tuple[str, ...]]:
-    """Return a mask's pixels as 0 … 255, and what had to be understood."""
+def _grey(path: Path) -> tuple[UInt8Array, NDArray[np.int64], tuple[str, ...]]:
+    """Return a mask's pixels as 0 … 255, how many have each value, and what was understood."""
     reading, done = _depth(path)
-    pixels = read_picture(path, reading)
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    # over ten times as quick as reducing an axis of three
-    most, least = (step(step(red, green), blue) for step in (np.maximum, np.minimum))
-    colored = float((most - least > 64).mean())
-    if colored > MOST_COLORED:
-        raise PictureError(f"{path} is no mask: {colored:.0%} of its pixels are coloured. {EXPORT}")
-    grey = pixels[..., 1]
-    if grey.max() == 1:
-        return grey * np.uint8(255), ("values 0 and 1 instead of 0 and 255",)
-    if grey.min() == grey.max():
+    grey, counts = _levels(path, reading)
+    highest = int(np.flatnonzero(counts)[-1])
+    if highest == 1:
+        grey *= np.uint8(255)
+        return grey, _counted(grey), ("values 0 and 1 instead of 0 and 255",)
+    if counts[highest] == grey.size:
         numbers = _palette_numbers(path)
         if numbers is not None:
-            return numbers, ("its palette has one colour; its numbers 0 and 1 are black and white",)
-    return np.ascontiguousarray(grey), done
+            words = "its palette has one colour; its numbers 0 and 1 are black and white"
+            return numbers, _counted(numbers), (words,)
+    return grey, counts, done
+
+
+def _levels(path: Path, reading: ReadingRecipe) -> tuple[UInt8Array, NDArray[np.int64]]:
+    """Read some rows at a time: a large mask is never held in colour.
+
+    Raises
+    ------
+    PictureError
+        If some pixels are not there, or more than a few are coloured.
+    """
+    mask = open_picture(path, reading)
+    height, width = mask.shape_hw
+    grey = np.empty((height, width), dtype=np.uint8)
+    counts = np.zeros(256, dtype=np.int64)
+    colored = 0
+    rows = max(1, BAND // width)
+    for top in range(0, height, rows):
+        pixels, there = mask.window(top, 0, min(rows, height - top), width)
+        if not there.all():
+            raise PictureError(
+                f"{path} has transparent pixels, and what they show is not known. Save it without "
+                "transparency, cropped to what is there."
+            )
+        red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+        # over ten times as quick as reducing an axis of three
+        most, least = (step(step(red, green), blue) for step in (np.maximum, np.minimum))
+        colored += int((most - least > 64).sum())
+        grey[top : top + rows] = pixels[..., 1]
+        counts += _counted(pixels[..., 1])
+    if colored / grey.size > MOST_COLORED:
+        share = colored / grey.size
+        raise PictureError(f"{path} is no mask: {share:.0%} of its pixels are coloured. {EXPORT}")
+    return grey, counts
+
+
+def _counted(grey: UInt8Array) -> NDArray[np.int64]:
+    """Return how many pixels have each value of 0 … 255, counting some rows at a time."""
+    counts = np.zeros(256, dtype=np.int64)
+    rows = max(1, BAND // grey.shape[1])
+    for top in range(0, len(grey), rows):
+        counts += np.bincount(grey[top : top + rows].ravel(), minlength=256)
+    return counts
 
 
 def _depth(path: Path) -> tuple[ReadingRecipe, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Mask files that belong to a picture: which one, of which size, and real damage by windows."""
+"""Masks of the real damage of a picture, by windows."""
 
 from pathlib import Path
 
@@ -6,49 +6,9 @@ import numpy as np
 
 from dunhuang_data.errors import PictureError
 from dunhuang_data.foreign_masks import MOST_COLORED, MOST_GREY
-from dunhuang_data.pictures import open_picture, picture_size, pictures_below
+from dunhuang_data.pictures import open_picture
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
-
-
-def check_sizes(picture: Path, mask: Path) -> None:
-    """Refuse a mask that is not of its picture's size, before any of both is decoded.
-
-    Raises
-    ------
-    PictureError
-    """
-    sizes = picture_size(picture), picture_size(mask)
-    if sizes[0] != sizes[1]:
-        (height, width), (mask_height, mask_width) = sizes
-        raise PictureError(
-            f"The mask {mask} is {mask_height} x {mask_width} px (height x width), the picture "
-            f"{picture} {height} x {width} px. They must be of one size; masks are never resampled."
-        )
-
-
-def mask_of(picture: Path, mask: Path) -> Path:
-    """Return the mask file of a picture: ``mask`` itself, or the file of its name in that folder.
-
-    Raises
-    ------
-    PictureError
-        If the folder holds none, or several.
-    """
-    if not mask.is_dir():
-        return mask
-    found = [
-        path
-        for path in pictures_below(mask)
-        if path.relative_to(mask).with_suffix("").as_posix() == picture.stem
-    ]
-    if len(found) != 1:
-        what = ", ".join(path.name for path in found) or "none"
-        raise PictureError(
-            f"Looking for the mask of {picture} in {mask}: expected one file named {picture.stem} "
-            f"(with .png, .jpg, .tif or .webp), found {what}."
-        )
-    return found[0]
 
 
 class DamageMask:

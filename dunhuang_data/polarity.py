@@ -18,8 +18,8 @@ WhiteIs = Literal["hole", "known"]
 
 def valid_from_grey(grey: NDArray[np.uint8], white_is: WhiteIs) -> UInt8Array:
     """Threshold a grey mask at half of white: (…) uint8 of 0 … 255 → (…) uint8 of {0, 1}."""
-    white = grey >= 128
-    return (white if white_is == "known" else ~white).astype(np.uint8)
+    known = grey >= 128 if white_is == "known" else grey < 128
+    return known.view(np.uint8)  # a large mask is not copied once more
 
 
 def hole_ratio(valid: UInt8Array) -> float:

@@ -24,7 +24,7 @@ from dunhuang_data.pictures.windows import (
     picture_size,
     read_picture,
 )
-from dunhuang_data.pictures.writing import write_like, write_picture
+from dunhuang_data.pictures.writing import write_levels, write_like, write_picture
 
 __all__ = [
     "FoundPicture",
@@ -43,6 +43,7 @@ __all__ = [
     "raise_together",
     "read_picture",
     "sha256_of_file",
+    "write_levels",
     "write_like",
     "write_picture",
 ]

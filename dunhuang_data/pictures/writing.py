@@ -48,6 +48,30 @@ def write_picture(path: Path, pixels: UInt8Array) -> None:
     write_bytes(path, image.write_to_buffer(".png", compression=6, **options))
 
 
+def write_levels(path: Path, levels: UInt8Array) -> None:
+    """Write a grey PNG, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    levels : (H, W) uint8
+        0 = black, 255 = white; an array or a memmap.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    import pyvips
+
+    height, width = levels.shape
+    image: Any = pyvips.Image.new_from_memory(
+        np.ascontiguousarray(levels), width, height, 1, FORMATS["uint8"]
+    )
+    image = image.copy(interpretation="b-w")
+    write_bytes(path, image.write_to_buffer(".png", compression=6))
+
+
 def write_like(own: OwnPicture, target: Path, pixels: Samples) -> None:
     """Write changed samples as the picture they are of was: whole or not at all, without loss.
 

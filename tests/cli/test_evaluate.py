@@ -12,6 +12,7 @@ import pytest
 
 from drawings import draw_picture, save_picture
 from dunhuang_data.pictures import read_picture
+from refusals import check
 
 pytest.importorskip("torch")
 pytest.importorskip("skimage")
@@ -151,15 +152,6 @@ def test_the_figure_of_the_course(invoke: Invoke, gallery: Path) -> None:
     assert scores["mse_whole"]["mean"] == pytest.approx(np.mean(true))
     assert np.mean(wrapped) < np.mean(true) / 3
     assert "wrap at 256" in " ".join(outcome.err.split())
-
-
-def check(outcome: Any, code: int, *parts: str) -> None:
-    text = " ".join(outcome.err.split())
-    assert outcome.code == code, text
-    for part in parts:
-        assert part in text
-    assert "Traceback" not in text
-    assert outcome.out == ""
 
 
 def test_everything_that_does_not_fit_is_listed_and_the_rest_is_judged_if_asked(

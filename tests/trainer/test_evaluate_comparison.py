@@ -157,7 +157,7 @@ def test_perfect_runs_have_an_infinite_psnr_and_no_spread() -> None:
 
 def test_runs_that_are_none_are_sentences() -> None:
     scores = [*_run("r1", 1), *_run("r2", 2), sample("r3", "other", 1.0)]
-    with pytest.raises(UsageProblem, match=r"ours over runs was asked for, with 1 run \(r1\)"):
+    with pytest.raises(UsageProblem, match=r"over runs was asked for of ours, with 1 run \(r1\)"):
         over_runs(scores, {"ours": ["r1"]})
     with pytest.raises(UsageProblem, match="with 0 run"):
         over_runs(scores, {"ours": []})

@@ -11,7 +11,6 @@ from dunhuang_data.figures import GAP, LABEL, masked_image, png_of
 from dunhuang_trainer.figures import (
     compared,
     loss_curve,
-    restoration_sheet,
     sample_grid,
 )
 
@@ -48,16 +47,6 @@ def test_the_learning_rate_has_its_own_axis() -> None:
 @pytest.mark.parametrize("rows", [[], [{"step": 1, "hole": 0.0}], [{"step": 1, "hole": nan}]])
 def test_a_curve_of_nothing_can_be_drawn(rows: list[dict[str, float]]) -> None:
     assert png_of(loss_curve(rows, learning_rate=True))  # a warning would be an error here
-
-
-def test_masked_stands_beside_restored() -> None:
-    picture, restored = draw_picture(20, 33, "a"), draw_picture(20, 33, "b")
-    valid = np.ones((20, 33), dtype=np.uint8)
-    valid[4:9, 5:20] = 0
-    sheet = restoration_sheet(picture, valid, restored)
-    top = sheet[GAP + LABEL : GAP + LABEL + 20]
-    assert np.array_equal(top[:, GAP : GAP + 33], masked_image(picture, valid))
-    assert np.array_equal(top[:, 2 * GAP + 33 : 2 * GAP + 66], restored)
 
 
 def test_the_error_is_enlarged_four_times_and_clipped() -> None:

@@ -13,7 +13,11 @@ from drawings import draw_picture
 from dunhuang_data.errors import PictureError, UsageProblem
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.model import PartialConvUNet
-from dunhuang_trainer.restore import _tiles, restore_picture
+from dunhuang_trainer.push_pull import push_pull_fill
+from dunhuang_trainer.restore import restore_picture
+from dunhuang_trainer.restore.coarse import coarse_fill
+from dunhuang_trainer.restore.sources import PictureInMemory
+from dunhuang_trainer.restore.tiles import spans
 
 CPU = torch.device("cpu")
 
@@ -62,22 +66,39 @@ def test_tiling_an_identity_changes_nothing(
 
 
 @given(st.integers(1, 300), st.integers(2, 64), st.data())
-def test_tiles_cover_everything_evenly_and_their_ramps_add_up(
+def test_tiles_cover_everything_evenly_and_their_weights_add_up_to_one(
     length: int, tile: int, data: st.DataObject
 ) -> None:
     overlap = data.draw(st.integers(0, tile // 2))
-    tiles = list(_tiles(length, tile, overlap))
+    tiles = spans(length, tile, overlap)
     total = np.zeros(length)
-    for start, stop, weight in tiles:
-        assert stop - start == min(tile, length)  # no slivers
-        assert weight.min() > 0
-        total[start:stop] += weight
-    assert (tiles[0][0], tiles[-1][1]) == (0, length)
-    for (_, stop, _), (start, _, _) in pairwise(tiles):
-        assert stop - start >= overlap
-    if len(tiles) < 3:
-        assert total == pytest.approx(np.ones(length), abs=1e-5)
-    assert total.min() > 0.5
+    for one in tiles:
+        assert one.stop - one.start == len(one.weight) == min(tile, length)  # no slivers
+        assert one.weight.min() > 0
+        total[one.start : one.stop] += one.weight
+    assert (tiles[0].start, tiles[-1].stop) == (0, length)
+    for one, following in pairwise(tiles):
+        assert one.stop - following.start >= overlap
+    assert np.abs(total - 1).max() < 3e-7
+
+
+def test_where_three_tiles_meet_their_weights_add_up_to_one_too() -> None:
+    tiles = spans(7, 4, 2)
+    assert [(one.start, one.stop) for one in tiles] == [(0, 4), (2, 6), (3, 7)]
+    total = np.zeros(7)
+    for one in tiles:
+        total[one.start : one.stop] += one.weight
+    assert total == pytest.approx(np.ones(7), abs=3e-7)
+
+
+def test_weights_fade_smoothly_towards_the_rim_of_a_tile() -> None:
+    first, second = spans(150, 100, 50)
+    assert first.weight[:50].tolist() == second.weight[50:].tolist() == [1.0] * 50
+    assert np.array_equal(first.weight[50:], second.weight[:50][::-1])
+    steps = np.diff(first.weight[50:])
+    assert first.weight[-1] < 0.001
+    assert (steps < 0).all()
+    assert abs(steps[0]) < 0.005 < abs(steps[24])
 
 
 def test_a_picture_in_one_tile_is_the_networks_own_answer(model: PartialConvUNet) -> None:
@@ -129,7 +150,7 @@ def test_bad_masks_and_tiles_are_sentences(model: PartialConvUNet) -> None:
 
 
 @pytest.mark.parametrize("levels", [2, 3])
-def test_what_no_known_pixel_reaches_is_said_and_filled_with_the_mean(levels: int) -> None:
+def test_what_no_known_pixel_reaches_is_said_and_filled_smoothly(levels: int) -> None:
     model = PartialConvUNet(ModelConfig(2, levels, base="none")).eval()
     picture = draw_picture(40, 160, "deep")
     valid = np.ones((40, 160), dtype=np.uint8)
@@ -138,8 +159,20 @@ def test_what_no_known_pixel_reaches_is_said_and_filled_with_the_mean(levels: in
     reach = 3 * 2**levels - 1
     assert not out_of_reach[:, : 32 + reach].any()
     assert out_of_reach[:, 32 + reach :].all()
-    mean = np.rint(picture[:, :32].reshape(-1, 3).mean(axis=0))
-    assert np.abs(restored[:, -1].astype(int) - mean).max() <= 1
+    image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+    smooth = push_pull_fill(image, torch.from_numpy(valid)[None, None].float())[0]
+    expected = np.rint(255 * smooth.permute(1, 2, 0).numpy())
+    difference = restored.astype(int) - expected
+    assert np.abs(difference[:, 32 + reach :]).max() <= 1
+
+
+def test_the_smooth_fill_lies_where_the_picture_does() -> None:
+    """A slope, shrunk nine times and read again, is the slope."""
+    slope = np.broadcast_to(np.arange(10, 210, dtype=np.uint8)[:, None, None], (200, 90, 3))
+    fill = coarse_fill(PictureInMemory(slope), np.ones((200, 90), dtype=np.uint8), longest=23)
+    ys = np.arange(10, 190)
+    levels = 255 * fill(ys, np.full(180, 40))
+    assert np.abs(levels[:, 1] - slope[ys, 40, 1]).max() < 0.6
 
 
 def test_arrays_of_another_kind_are_refused(model: PartialConvUNet) -> None:

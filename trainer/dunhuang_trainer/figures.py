@@ -70,16 +70,6 @@ def _points(log: Sequence[Mapping[str, float]], column: str) -> tuple[np.ndarray
     return steps, values
 
 
-def restoration_sheet(
-    picture: UInt8Array, valid: UInt8Array, restored: UInt8Array, target: bool = False
-) -> UInt8Array:
-    """Show masked and restored picture side by side, and the target third if ``picture`` is it."""
-    cells, labels = [masked_image(picture, valid), restored], ["masked", "restored"]
-    if target:
-        cells, labels = [*cells, picture], [*labels, "target"]
-    return montage([cells], [labels])
-
-
 def sample_grid(
     targets: Sequence[UInt8Array],
     valids: Sequence[UInt8Array],

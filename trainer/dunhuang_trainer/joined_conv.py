@@ -16,7 +16,9 @@ from dunhuang_trainer.partial_conv import without_autocast
 SPLIT_FROM = 64  # pixels of the low half; below, rewriting the weights costs more than it saves
 
 
-def joined_conv(low: Tensor, skip: Tensor, weight: Tensor, decoder: str) -> Tensor:
+def joined_conv(
+    low: Tensor, skip: Tensor, weight: Tensor, decoder: str, split_from: int = SPLIT_FROM
+) -> Tensor:
     """Convolve the low half, doubled, and the skip half, joined, by a 3 x 3 kernel.
 
     Parameters
@@ -25,12 +27,15 @@ def joined_conv(low: Tensor, skip: Tensor, weight: Tensor, decoder: str) -> Tens
     skip : (B, C2, 2H, 2W) float
     weight : (C3, C1 + C2, 3, 3) float
     decoder : {"split", "concat"}
+    split_from : int
+        Pixels of the low half below which it is concatenated all the same. With 0 no size is looked
+        at, as an export needs it.
 
     Returns
     -------
     (B, C3, 2H, 2W) float
     """
-    if decoder == "concat" or low.shape[-2] * low.shape[-1] < SPLIT_FROM:
+    if decoder == "concat" or (split_from and low.shape[-2] * low.shape[-1] < split_from):
         doubled = F.interpolate(low, scale_factor=2, mode="nearest")
         return F.conv2d(torch.cat([doubled, skip], dim=1), weight, padding=1)
     of_low, of_skip = torch.split(weight, [low.shape[1], skip.shape[1]], dim=1)

@@ -1,6 +1,6 @@
 """The network: a U-Net of partial convolutions, eight levels for 256 px."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Self, cast
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dunhuang_trainer.config import FROZEN_NORMS, ModelConfig
-from dunhuang_trainer.joined_conv import joined_conv
+from dunhuang_trainer.joined_conv import SPLIT_FROM, joined_conv
 from dunhuang_trainer.mask_pyramid import MaskPyramid, mask_pyramid
 from dunhuang_trainer.partial_conv import PartialConv2d, WindowMask
 from dunhuang_trainer.push_pull import push_pull_fill
@@ -65,6 +65,7 @@ class DecoderLevel(nn.Module):
             plane_channels=(low_channels, skip_channels),
         )
         self.norm = None if last else nn.BatchNorm2d(out_channels)
+        self.split_from = SPLIT_FROM
 
     def forward(
         self,
@@ -75,7 +76,8 @@ class DecoderLevel(nn.Module):
         decoder: str,
     ) -> Tensor:
         """(B, C, H, W) and the skip (B, C', 2H, 2W), zero in holes -> (B, C2, 2H, 2W)."""
-        y = self.conv.finish(joined_conv(low, skip, self.conv.conv.weight, decoder), mask)
+        joined = joined_conv(low, skip, self.conv.conv.weight, decoder, self.split_from)
+        y = self.conv.finish(joined, mask)
         if self.norm is None:
             return y
         return F.leaky_relu(_without_holes(self.norm(y), mask, masked), 0.2, inplace=True)
@@ -113,6 +115,7 @@ class PartialConvUNet(nn.Module):
         super().__init__()
         self.config = config
         self._frozen_norm = "none"
+        self.fill: Callable[[Tensor, Tensor], Tensor] = push_pull_fill  # an export has its own form
         with_fill = config.base == "push-pull"
         channels = [3, *encoder_channels(config)]
         kernels = [*ENCODER_KERNELS, *[3] * config.levels][: config.levels]
@@ -206,7 +209,7 @@ class PartialConvUNet(nn.Module):
         some = (valid.amax(dim=(2, 3), keepdim=True) > 0).to(valid.dtype).expand_as(valid)
         masks = self._masks(valid, some) if self.config.convolution == "partial" else None
         x = torch.where(valid > 0, image, 0.0)  # (B, 3, H, W)
-        fill = push_pull_fill(image, valid) if self.config.base == "push-pull" else None
+        fill = self.fill(image, valid) if self.config.base == "push-pull" else None
         skips = [x]
         if fill is not None:
             # less the mean, so that brightness changes no correction

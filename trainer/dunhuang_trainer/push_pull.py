@@ -45,21 +45,21 @@ def push_pull_fill(image: Tensor, valid: Tensor, *, smooth: bool = True) -> Tens
     with torch.no_grad(), without_autocast(image.device):
         weight = valid.float()
         sizes = [(torch.where(weight > 0, image.float(), 0.0), weight)]
-        lowest, highest = _known_range(*sizes[0])
+        lowest, highest = known_range(*sizes[0])
         while max(sizes[-1][0].shape[-2:]) > 1:
             sizes.append(_pull(*sizes[-1]))
         filled, _ = sizes.pop()  # one pixel, known if anything is
         while sizes:
             known, weight = sizes.pop()
             hole = 1 - weight
-            filled = weight * known + hole * _push(filled, known.shape[-2], known.shape[-1])
+            filled = weight * known + hole * push(filled, known.shape[-2], known.shape[-1])
             if smooth and min(known.shape[-2:]) > 1:
                 steps = STEPS if sizes else STEPS_AT_FULL_SIZE
                 filled = _smooth(filled, hole, steps)
         return filled.clamp(lowest, highest)
 
 
-def _known_range(image: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def known_range(image: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Return the least and the greatest known value of every channel, (B, C, 1, 1) each.
 
     Mid-grey both where nothing is known: then the least is infinite.
@@ -76,11 +76,11 @@ def _pull(known: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
     (B, C, H, W), (B, 1, H, W) in [0, 1] -> the same at H/2, W/2, rounded up.
     """
-    total = _halved(weight)
-    return _halved(known * weight) / total.clamp(min=1 / 4096), (total / TRUSTED).clamp(max=1)
+    total = halved(weight)
+    return halved(known * weight) / total.clamp(min=1 / 4096), (total / TRUSTED).clamp(max=1)
 
 
-def _halved(x: Tensor) -> Tensor:
+def halved(x: Tensor) -> Tensor:
     """Sum over windows of 4 x 4 pixels, two apart, weights 1 3 3 1 over 8 along each axis."""
     height, width = x.shape[-2:]
     padded = F.pad(x, (1, 1 + width % 2, 1, 1 + height % 2))  # what lies beyond weighs nothing
@@ -92,9 +92,9 @@ def _halved(x: Tensor) -> Tensor:
     return torch.add(x, first[..., 1:], alpha=3) / 64
 
 
-def _push(filled: Tensor, height: int, width: int) -> Tensor:
+def push(filled: Tensor, height: int, width: int) -> Tensor:
     """Double to (height, width): each pixel is 3/4 its own and 1/4 the next, along each axis."""
-    doubled = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)
+    doubled = F.interpolate(filled, scale_factor=2.0, mode="bilinear", align_corners=False)
     return doubled[..., :height, :width]
 
 
@@ -104,15 +104,15 @@ def _smooth(filled: Tensor, hole: Tensor, steps: int) -> Tensor:
     With A the mean of the four neighbours, the eigenvalues of (1 - A)² lie in [0, 4]; the damping
     makes most of the upper part of that range, which is what the smaller sizes leave over.
     """
-    share = 1 / _neighbours(torch.ones_like(hole[:1]))  # 1/4, at the border 1/3 and 1/2
-    for damping in _damping(steps):
-        rough = torch.addcmul(filled, _neighbours(filled), share, value=-1)
-        rough = torch.addcmul(rough, _neighbours(rough), share, value=-1)
+    share = 1 / neighbours(torch.ones_like(hole[:1]))  # 1/4, at the border 1/3 and 1/2
+    for damping in damping_of(steps):
+        rough = torch.addcmul(filled, neighbours(filled), share, value=-1)
+        rough = torch.addcmul(rough, neighbours(rough), share, value=-1)
         filled = torch.addcmul(filled, rough, hole, value=-damping)
     return filled
 
 
-def _neighbours(x: Tensor) -> Tensor:
+def neighbours(x: Tensor) -> Tensor:
     """Add up the four neighbours of every pixel, as far as there are any.
 
     Added one by one: for so few channels that is several times faster than a convolution.
@@ -122,7 +122,7 @@ def _neighbours(x: Tensor) -> Tensor:
     return total.add_(padded[..., 1:-1, :-2]).add_(padded[..., 1:-1, 2:])
 
 
-def _damping(steps: int) -> list[float]:
+def damping_of(steps: int) -> list[float]:
     """Return Chebyshev's damping for [4 / (8 * steps), 4], small and large in turn.
 
     In turn, because many large ones in a row would let rounding grow.

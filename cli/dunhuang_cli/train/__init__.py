@@ -5,6 +5,7 @@ import click
 from dunhuang_cli import console
 from dunhuang_cli.options import CONTEXT, InOrder
 from dunhuang_cli.train.evaluate import evaluate
+from dunhuang_cli.train.export import export
 from dunhuang_cli.train.fit import fit
 from dunhuang_cli.train.inspect import inspect
 from dunhuang_cli.train.restore import restore
@@ -41,7 +42,7 @@ def dunhuang_train(verbose: bool) -> None:
     """  # noqa: D301 (\b keeps click from wrapping)
 
 
-for command in (fit, inspect, evaluate, restore):
+for command in (fit, inspect, evaluate, restore, export):
     dunhuang_train.add_command(command)
 
 

@@ -267,7 +267,7 @@ def _comparisons(
     from dunhuang_trainer.evaluate.comparison import compare, over_runs
 
     if runs:
-        return [], over_runs(array, {"over runs": names})
+        return [], over_runs(array, {"what is judged": names})
     return [compare(array, names[0], other, seed=seed) for other in names[1:]], []
 
 

@@ -181,7 +181,7 @@ def _runs(array: ScoreArray, name: str, methods: tuple[str, ...]) -> Runs:
     if len(methods) < 2:
         found = ", ".join(methods) or "none"
         raise UsageProblem(
-            f"The spread of {name} over runs was asked for, with {len(methods)} run ({found}). One "
+            f"The spread over runs was asked for of {name}, with {len(methods)} run ({found}). One "
             "run has no spread: name two or more, trained with different seeds."
         )
     if len(set(methods)) < len(methods):

@@ -1,4 +1,4 @@
-"""Foreign masks: thresholded once, greys counted, paired by name."""
+"""Foreign masks: thresholded once, greys counted."""
 
 from pathlib import Path
 
@@ -8,7 +8,6 @@ import pytest
 from drawings import draw_picture, save_picture
 from dunhuang_data.errors import PictureError
 from dunhuang_data.foreign_masks import read_mask
-from dunhuang_data.mask_files import mask_of
 from dunhuang_data.pictures import write_picture
 
 PIXELS = draw_picture(37, 52, "masks")
@@ -30,13 +29,6 @@ def test_a_written_mask_is_one_bit_and_comes_back(tmp_path: Path) -> None:
     header = (tmp_path / "m.png").read_bytes()[16:26]
     assert (header[8], header[9]) == (1, 0)  # bit depth 1, grey
     assert np.array_equal(read_mask(tmp_path / "m.png", "known").valid, valid)
-
-
-def test_masks_are_paired_by_name(tmp_path: Path) -> None:
-    write_picture(tmp_path / "wall.png", np.ones((3, 5), dtype=np.uint8))
-    assert mask_of(Path("pictures/wall.jpg"), tmp_path) == tmp_path / "wall.png"
-    with pytest.raises(PictureError, match=r"expected one file named niche .*found none"):
-        mask_of(Path("pictures/niche.jpg"), tmp_path)
 
 
 def test_a_photograph_is_no_mask(tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""The mask of a picture: read strictly, checked against the picture, grown if that is asked for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dunhuang_data.errors import MaskError, PictureError
+from dunhuang_data.foreign_masks import read_mask
+from dunhuang_data.pictures import inspect_picture, picture_size
+from dunhuang_data.polarity import WhiteIs
+from dunhuang_data.recipe import ReadingRecipe
+from dunhuang_data.types import UInt8Array
+from dunhuang_trainer.restore.glimpses import glimpses
+from dunhuang_trainer.restore.holes import BAND
+from dunhuang_trainer.restore.rim import look_at_rim, probably_inverted
+from dunhuang_trainer.restore.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class MaskColour:
+    """Holes that a picture itself shows in one colour.
+
+    Attributes
+    ----------
+    rgb : tuple of int
+        0 … 255, sRGB.
+    tolerance : int
+        Levels that a hole's pixel may differ, in every channel.
+    """
+
+    rgb: tuple[int, int, int]
+    tolerance: int = 0
+
+    def __str__(self) -> str:
+        shown = ",".join(map(str, self.rgb))
+        return f"{shown} ± {self.tolerance}" if self.tolerance else shown
+
+
+def read_strictly(path: Path, white_is: WhiteIs, threshold: bool) -> tuple[UInt8Array, list[str]]:
+    """Read a mask file that holds black and white alone.
+
+    Parameters
+    ----------
+    path : Path
+    white_is : {"hole", "known"}
+    threshold : bool
+        Threshold greys at half of white, instead of refusing them.
+
+    Returns
+    -------
+    valid : (H, W) uint8
+        1 = known, 0 = hole.
+    told : list of str
+        What had to be understood, in sentences.
+
+    Raises
+    ------
+    PictureError
+        If it cannot be read, or holds pixels neither within 2 of black nor of white.
+    """
+    read = read_mask(path, white_is)
+    told = [f"{path}: {words}." for words in read.done]
+    if read.grey_share:
+        count = round(read.grey_share * read.valid.size)
+        share = f"{read.grey_share:.2%}" if read.grey_share >= 5e-5 else "less than 0.01%"
+        if not threshold:
+            raise PictureError(
+                f"{path} has {count:,} grey pixels ({share}), and whether those are holes is not "
+                "known. Export the holes in black (0) and white (255), without smooth edges and "
+                "not as JPEG; or give --grey threshold, which takes what is darker than half of "
+                "white as black."
+            )
+        told.append(
+            f"{path}: {count:,} pixels ({share}) are grey; they were thresholded at half of white."
+        )
+    return read.valid, told
+
+
+def check_size(picture: Path, shape_hw: tuple[int, int], mask: Path, page: int = 0) -> None:
+    """Refuse a mask that is not of its picture's size, before it is decoded.
+
+    Raises
+    ------
+    PictureError
+    """
+    found = picture_size(mask)
+    if found == shape_hw:
+        return
+    (height, width), (mask_height, mask_width) = shape_hw, found
+    sentence = (
+        f"The mask {mask} is {mask_height} x {mask_width} px (height x width), the picture "
+        f"{picture} {height} x {width} px. They must be of one size; masks are never resampled."
+    )
+    facts = inspect_picture(picture, ReadingRecipe(page=page), headers_only=True)
+    if found == (width, height) and facts.orientation >= 5:
+        sentence += (
+            f" The picture is stored as {width} x {height} px and has an orientation tag "
+            f"({facts.orientation}) that turns it upright; a mask lies on the upright picture. "
+            "Turn the mask the same way."
+        )
+    raise PictureError(sentence)
+
+
+def holes_by_colour(source: Source, colour: MaskColour, picture: Path) -> UInt8Array:
+    """Find the holes of a picture that shows them in one colour.
+
+    Returns
+    -------
+    (H, W) uint8
+        1 = known; 0 = hole: a pixel of this colour, in 8-bit sRGB.
+
+    Raises
+    ------
+    MaskError
+        If no pixel has it.
+    """
+    height, width = source.shape_hw
+    valid = np.ones((height, width), dtype=np.uint8)
+    wanted = np.array(colour.rgb, dtype=np.int16)
+    rows = max(1, BAND // 8 // width)
+    for top in range(0, height, rows):
+        window = source.window(top, 0, min(rows, height - top), width)
+        levels = np.rint(window.srgb * np.float32(255)).astype(np.int16)
+        alike = (np.abs(levels - wanted) <= colour.tolerance).all(axis=-1)
+        valid[top : top + rows] = ~(alike & (window.there == 1))
+    if valid.all():
+        raise MaskError(
+            f"No pixel of {picture} has the colour {colour} of --mask-colour (8-bit sRGB). Look at "
+            "its holes with a colour picker; a picture saved as JPEG needs --mask-tolerance."
+        )
+    return valid
+
+
+def check_mask(
+    source: Source, valid: UInt8Array, named: str, trust_mask: bool, dilate_px: int
+) -> Iterator[str]:
+    """Look at a mask beside its picture, and yield what to warn of.
+
+    Parameters
+    ----------
+    source : Source
+    valid : (H, W) uint8
+        1 = known, 0 = hole; before it is grown.
+    named : str
+        The mask, for sentences.
+    trust_mask : bool
+        Restore also if it seems to be the wrong way round.
+    dilate_px : int
+        How far the holes will be grown.
+
+    Raises
+    ------
+    MaskError
+        If nothing is known, or known and hole seem to be exchanged.
+    """
+    if not valid.any():
+        raise MaskError(
+            f"{_as_first(named)} has no known pixel, so there is nothing to restore from. If it is "
+            "the wrong way round, give the other --white-is."
+        )
+    seen = list(glimpses(source, valid))
+    why = probably_inverted(valid, seen)
+    if why and not trust_mask:
+        raise MaskError(
+            f"{_as_first(named)} is probably the wrong way round: {why}. Look at it, and give the "
+            "other --white-is; if it is right as it is, give --trust-mask."
+        )
+    if why:
+        yield f"{named} is trusted, though {why}."
+    rim = look_at_rim(seen)
+    if rim is not None and rim.width_px > dilate_px:
+        red, green, blue = rim.colour
+        yield (
+            f"the rim of {named} still shows the colour of its holes ({red}, {green}, {blue}), up "
+            f"to {rim.width_px} px from them: the network takes it for the picture's. "
+            f"--dilate {rim.width_px} covers it."
+        )
+
+
+def _as_first(words: str) -> str:
+    """Return words with a capital, to begin a sentence with."""
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,284 @@
+"""Restore one picture file: checked, restored, written like the input, and recorded."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dunhuang_data import __version__
+from dunhuang_data.atomic import explained, write_json
+from dunhuang_data.errors import MaskError
+from dunhuang_data.pictures import (
+    OwnPicture,
+    open_own,
+    sha256_of_file,
+    write_levels,
+    write_like,
+)
+from dunhuang_data.polarity import hole_ratio
+from dunhuang_data.types import UInt8Array
+from dunhuang_trainer.model import PartialConvUNet
+from dunhuang_trainer.restore.bands import Job, Outcome, restore_into
+from dunhuang_trainer.restore.holes import dilate_holes, largest_radius
+from dunhuang_trainer.restore.masks import check_mask, check_size, holes_by_colour, read_strictly
+from dunhuang_trainer.restore.outputs import (
+    Names,
+    check_kept,
+    file_identity,
+    refuse_in_use,
+    rows_of,
+    write_comparison,
+)
+from dunhuang_trainer.restore.prediction import TilePredictor
+from dunhuang_trainer.restore.records import FORMAT, Settings, difference, is_finished, read_record
+from dunhuang_trainer.trained_holes import TrainedHoles
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What restores.
+
+    Attributes
+    ----------
+    model : PartialConvUNet
+        In evaluation mode, on ``device``.
+    device : torch.device
+    path : Path
+        Of the checkpoint.
+    sha256 : str
+        Of its file.
+    step : int
+    holes : TrainedHoles or None
+        What it was trained on, where the checkpoint says it.
+    """
+
+    model: PartialConvUNet
+    device: torch.device
+    path: Path
+    sha256: str
+    step: int
+    holes: TrainedHoles | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One picture to restore.
+
+    Attributes
+    ----------
+    id : str
+        Its name in the output folder, without suffix; with folders, where it has some.
+    picture : Path
+    mask : Path or None
+        None if the holes are known by their colour.
+    """
+
+    id: str
+    picture: Path
+    mask: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What all pictures of a batch have in common.
+
+    Attributes
+    ----------
+    network : Network
+    settings : Settings
+    out : Path
+    overwrite, trust_mask : bool
+    inputs : set
+        Files that are never replaced; see `dunhuang_trainer.restore.outputs.file_identity`.
+    tell : callable
+        Takes a sentence for the person.
+    """
+
+    network: Network
+    settings: Settings
+    out: Path
+    overwrite: bool
+    trust_mask: bool
+    inputs: set[Any]
+    tell: Tell
+
+
+def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
+    """Restore one picture, unless that is done.
+
+    Returns
+    -------
+    record : dict
+        What is in the JSON file beside the picture.
+    new : bool
+        False if it was there already, made of the same and whole.
+
+    Raises
+    ------
+    DunhuangError
+        With the sentence that says why not.
+    """
+    settings = given.settings
+    own = open_own(task.picture, settings.reading)
+    folder, name = given.out / Path(task.id).parent, Path(task.id).name
+    names = Names(folder, name, own.suffix)
+    if task.mask is not None:
+        check_size(task.picture, own.shape_hw, task.mask, settings.reading.page)
+    made_of = _made_of(task, given)
+    found = read_record(names.record)
+    why = difference(found, made_of) if found is not None else ""
+    if found is not None and not why and is_finished(found, folder):
+        return found, False
+    products = [names.restored, names.record]
+    products += [names.uncertainty] if settings.samples > 1 else []
+    products += [names.compare] if settings.compare else []
+    replace = given.overwrite or names.unfinished.exists() or (found is not None and not why)
+    refuse_in_use(products, replace, why, given.inputs)
+
+    warnings: list[str] = []
+    valid = _valid(own, task, given, warnings)
+    known = dilate_holes(valid, settings.dilate)
+    if not known.any():
+        raise MaskError(
+            f"--dilate {settings.dilate} leaves no known pixel of {task.picture}, so there is "
+            "nothing to restore from. Give less."
+        )
+    kept = valid if settings.keep_known else known
+    if kept.all():
+        given.tell(f"Note: the mask of {task.picture} has no hole, so it is only copied.")
+    radius = largest_radius(known)
+    _compare_with_training(radius, given.network.holes, warnings)
+    with explained(folder, every=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        names.unfinished.touch()
+        names.record.unlink(missing_ok=True)
+    outcome = _write(own, names, Job(own, known, kept, TilePredictor(
+        given.network.model, given.network.device, settings.samples
+    ), settings.tile, settings.overlap), settings)  # fmt: skip
+    if outcome.out_of_reach_px:
+        warnings.append(
+            f"{outcome.out_of_reach_px:,} hole pixels are too far from every known one for this "
+            "network to see any; they have a smooth fill. Use a larger --tile, or a network of "
+            "more levels."
+        )
+    for warning in warnings:
+        given.tell(f"Warning: {task.picture}: {warning}")
+    record = _record(made_of, names, own, kept, radius, outcome, warnings, given)
+    write_json(names.record, record)
+    with suppress(OSError):
+        names.unfinished.unlink()
+    return record, True
+
+
+def _made_of(task: Task, given: Given) -> dict[str, Any]:
+    """Return what a restoration is made of, by hash; the first part of its record."""
+    mask = None
+    if task.mask is not None:
+        mask = {"path": str(task.mask), "sha256": sha256_of_file(task.mask)}
+    network = given.network
+    weights = {"path": str(network.path), "sha256": network.sha256, "step": network.step}
+    return {
+        "input": {"path": str(task.picture), "sha256": sha256_of_file(task.picture)},
+        "mask": mask,
+        "weights": weights,
+        "settings": given.settings.document(),
+    }
+
+
+def _valid(own: OwnPicture, task: Task, given: Given, warnings: list[str]) -> UInt8Array:
+    """Read and check the mask."""
+    settings = given.settings
+    if task.mask is None:
+        assert settings.mask_colour is not None  # the command sees to it
+        valid = holes_by_colour(own, settings.mask_colour, task.picture)
+        named = f"the mask by the colour {settings.mask_colour}"
+    else:
+        valid, told = read_strictly(task.mask, settings.white_is, settings.grey == "threshold")
+        warnings += told
+        named = f"the mask {task.mask}"
+    warnings += check_mask(own, valid, named, given.trust_mask, settings.dilate)
+    return valid
+
+
+def _compare_with_training(
+    radius_px: float, holes: TrainedHoles | None, warnings: list[str]
+) -> None:
+    """Warn of a hole that is larger than all that the network was trained on."""
+    if holes is not None and radius_px > holes.radius_px_max:
+        warnings.append(
+            f"its largest hole has a radius of {radius_px:.0f} px (from its deepest pixel to the "
+            f"nearest known one); the network was trained on holes of up to "
+            f"{holes.radius_px_max:.0f} px, in {holes.samples:,} patches of {holes.patch_size} px. "
+            "What it paints there is less to be trusted."
+        )
+
+
+def _write(own: OwnPicture, names: Names, job: Job, settings: Settings) -> Outcome:
+    """Restore, and write the picture and what lies beside it."""
+    shape = (*own.shape_hw, own.channels)
+    with rows_of(shape, own.dtype, names.folder) as rows:
+        if settings.samples > 1:
+            with rows_of(own.shape_hw, np.uint8, names.folder) as deviation:
+                outcome = restore_into(job, rows, deviation)
+                write_levels(names.uncertainty, deviation)
+        else:
+            outcome = restore_into(job, rows)
+        write_like(own, names.restored, rows)
+    check_kept(own, job.kept, names.restored, settings.reading)
+    if settings.compare:
+        picture = own.facts.path
+        write_comparison(names.compare, picture, names.restored, job.kept, settings.reading)
+    return outcome
+
+
+def _record(
+    made_of: dict[str, Any],
+    names: Names,
+    own: OwnPicture,
+    kept: UInt8Array,
+    radius_px: float,
+    outcome: Outcome,
+    warnings: list[str],
+    given: Given,
+) -> dict[str, Any]:
+    files = {"restored": names.restored}
+    if given.settings.samples > 1:
+        files["uncertainty"] = names.uncertainty
+    if given.settings.compare:
+        files["compare"] = names.compare
+    height, width = own.shape_hw
+    record = {
+        "format": FORMAT,
+        "version": __version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **made_of,
+        "outputs": {
+            what: {"file": path.name, "path": str(path), "sha256": sha256_of_file(path)}
+            for what, path in files.items()
+        },
+        "device": str(given.network.device),
+        "height": height,
+        "width": width,
+        "hole_px": int(kept.size - np.count_nonzero(kept)),
+        "share_restored": hole_ratio(kept),
+        "largest_hole_radius_px": radius_px,
+        "out_of_reach_px": outcome.out_of_reach_px,
+        "warnings": warnings,
+    }
+    if given.settings.samples > 1:
+        record["uncertainty"] = {
+            "mean_levels": outcome.deviation_mean, "max_levels": outcome.deviation_max,
+        }  # fmt: skip
+    return record
+
+
+def identities(paths: list[Path]) -> set[Any]:
+    """Return what `file_identity` says of every file that is there."""
+    return {file_identity(path) for path in paths} - {None}
