@@ -54,12 +54,7 @@ class Network:
         height, width = next(iter(shapes))
         longest = max(height, width)
         if len(shapes) > 1 or height % multiple or width % multiple or longest > self._tile:
-            return [
-                restore_picture(
-                    self._model, one.image, one.valid, self._device, self._tile, self._overlap
-                )[0]
-                for one in targets
-            ]
+            return [self._in_tiles(one) for one in targets]
         images = torch.from_numpy(np.stack([one.image for one in targets])).to(self._device)
         valids = torch.from_numpy(np.stack([one.valid for one in targets])).to(self._device)
         valid = valids[:, None].float()
@@ -67,10 +62,18 @@ class Network:
             seen = images.permute(0, 3, 1, 2).float() / 255 * valid
             outputs = self._model.predict(seen, valid)
         predicted, reached = (output.permute(0, 2, 3, 1).cpu().numpy() for output in outputs)
+        everywhere = (reached[..., 0] > 0) | (np.stack([one.valid for one in targets]) == 1)
         return [
-            composite_uint8(predicted[place], one.image, one.valid, reached[place, ..., 0] > 0)
+            composite_uint8(predicted[place], one.image, one.valid, everywhere[place])
+            if everywhere[place].all()
+            else self._in_tiles(one)  # what is out of sight is filled as `restore` fills it
             for place, one in enumerate(targets)
         ]
+
+    def _in_tiles(self, one: Target) -> UInt8Array:
+        return restore_picture(
+            self._model, one.image, one.valid, self._device, self._tile, self._overlap
+        )[0]
 
 
 def filled_with(name: str) -> Restorer:
