@@ -274,3 +274,11 @@ def test_what_a_network_does_not_reach_is_filled_as_in_tiles() -> None:
     assert np.any(beyond)
     (at_once,) = Network(near, CPU, 128, 16)([one])
     assert np.abs(at_once.astype(int) - tiled.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(("base", "shape"), [("none", (16, 24)), ("push-pull", (20, 31))])
+def test_a_sample_in_which_nothing_is_known_is_grey(base: str, shape: tuple[int, int]) -> None:
+    one = target(*shape)
+    one.valid[:] = 0
+    (filled,) = Network(PartialConvUNet(ModelConfig(4, 3, base=base)).eval(), CPU)([one])
+    assert (filled == 128).all()

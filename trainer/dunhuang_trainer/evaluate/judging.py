@@ -13,7 +13,7 @@ from dunhuang_data.executors import cores, run_jobs
 from dunhuang_data.mask_stats.measuring import depth_and_radius
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import UInt8Array
-from dunhuang_trainer.baselines import BASELINES
+from dunhuang_trainer.baselines import BASELINES, mean_fill
 from dunhuang_trainer.composite import composite_uint8
 from dunhuang_trainer.evaluate.learned import LearnedScores
 from dunhuang_trainer.evaluate.records import SampleScore, ScoreArray
@@ -71,6 +71,8 @@ class Network:
         ]
 
     def _in_tiles(self, one: Target) -> UInt8Array:
+        if not one.valid.any():  # a sample of a dataset may be; `restore` refuses such a picture
+            return mean_fill(one.image, one.valid)
         return restore_picture(
             self._model, one.image, one.valid, self._device, self._tile, self._overlap
         )[0]
