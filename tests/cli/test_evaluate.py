@@ -194,6 +194,8 @@ def test_nothing_left_to_judge_is_a_problem_even_if_missing_is_allowed(
     ("change", "sentence"),
     [
         (("--dataset", "shards"), "--pictures is for"),
+        (("--lpips-weights", "x.pth"), "--lpips-weights is for --lpips"),
+        (("--fid-weights", "x.pth"), "--fid-weights is for --fid"),
         (("--baselines", "telea,best"), "--baselines names 'best'; there are white, mean-colour"),
         (("--baselines", "none"), "There is nothing to judge"),
     ],
@@ -202,6 +204,11 @@ def test_options_that_do_not_go_together(
     invoke: Invoke, gallery: Path, change: tuple[str, ...], sentence: str
 ) -> None:
     check(invoke("dunhuang-train", "evaluate", *on(gallery), *change), 2, sentence)
+
+
+def test_what_is_said_of_masks_is_not_for_datasets(invoke: Invoke, dataset: Path) -> None:
+    line = ("dunhuang-train", "evaluate", "--dataset", dataset, "--grey", "threshold")
+    check(invoke(*line), 2, "--grey is for the masks of --pictures")
 
 
 def test_what_is_judged_on_has_to_be_said(invoke: Invoke, gallery: Path) -> None:

@@ -182,6 +182,8 @@ def test_names_that_clash_are_refused(checkpoint: Path) -> None:
         open_judged([f"ours={checkpoint}", f"ours={checkpoint}"], CPU)
     with pytest.raises(UsageProblem, match="Telea is the name of a fill"):
         open_judged([f"Telea={checkpoint}"], CPU)
+    with pytest.raises(UsageProblem, match="telea is the name of a fill"):
+        open_judged([f"telea={checkpoint}"], CPU)
 
 
 def test_what_is_not_there_or_is_a_run_is_a_sentence(checkpoint: Path, tmp_path: Path) -> None:

@@ -127,6 +127,21 @@ def test_grey_masks_are_thresholded_when_asked(folders: tuple[Path, Path]) -> No
     assert (valid[3:9, 14] == 1).all()
 
 
+def test_masks_of_damage_are_as_strict_as_those_of_holes(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    smooth = hole(SHAPES["a"])
+    smooth[3:9, 14] = 100
+    save_picture(tmp_path / "damage" / "a.png", smooth)
+    save_picture(tmp_path / "damage" / "b.png", hole(SHAPES["b"], inside=1))  # 0 and 1
+    refused = PictureTargets(*folders, "hole", damage=tmp_path / "damage")
+    assert refused.keys == ["b", "cave/c"]
+    assert "a.png has 0.97% pixels that are neither black nor white" in refused.problems[0]
+    assert refused.read([0])[0].damage.sum() == 60
+    taken = PictureTargets(*folders, "hole", damage=tmp_path / "damage", grey="threshold")
+    assert taken.read([0])[0].damage.sum() == 60
+
+
 def test_folders_of_other_projects_are_pointed_to_import(tmp_path: Path) -> None:
     save_picture(tmp_path / "pictures" / "001.png", draw_picture(20, 30, "a"))
     save_picture(tmp_path / "masks" / "001_mask.png", hole((20, 30)))
@@ -254,7 +269,8 @@ def test_masks_of_damage_are_looked_at(folders: tuple[Path, Path], tmp_path: Pat
     said = "\n".join(targets.problems)
     assert len(targets.problems) == 3
     assert "a.png is no mask" in said
-    assert "b.png is 20 x 31 px (height x width), its picture 24 x 18 px" in said
+    assert "b.png is 20 x 31 px (height x width), its picture" in said
+    assert "b.png 24 x 18 px. They must be of one size" in said
     assert "z.png is the damage of no picture" in said
 
 

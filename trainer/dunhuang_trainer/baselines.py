@@ -12,6 +12,8 @@ from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.push_pull import push_pull_fill
 
 Fill = Callable[[UInt8Array, UInt8Array], UInt8Array]
+ALL_AT_ONCE = 200_000
+"""Hole pixels of which the biharmonic fill makes one system of equations; of more, one a hole."""
 RADIUS_PX = 3
 """How far OpenCV's methods look."""
 
@@ -71,7 +73,8 @@ def biharmonic_fill(picture: UInt8Array, valid: UInt8Array) -> UInt8Array:
     if not valid.any() or valid.all():
         return mean_fill(picture, valid)
     known = picture * valid[..., None]
-    filled = inpaint_biharmonic(known / 255.0, valid == 0, channel_axis=-1)
+    many = valid.size - int(np.count_nonzero(valid)) > ALL_AT_ONCE
+    filled = inpaint_biharmonic(known / 255.0, valid == 0, channel_axis=-1, split_into_regions=many)
     rounded = np.rint(np.clip(filled, 0, 1) * 255).astype(np.uint8)
     return np.where(valid[..., None] == 1, picture, rounded)
 

@@ -17,6 +17,7 @@ from dunhuang_cli.options import (
     write_run_toml,
 )
 from dunhuang_cli.reading_options import reading_options
+from dunhuang_cli.train import evaluate_tables as tables
 from dunhuang_cli.train.evaluate_options import judging_options
 from dunhuang_data.recipe import ReadingRecipe
 
@@ -26,11 +27,9 @@ if TYPE_CHECKING:
     import torch
 
     from dunhuang_trainer.evaluate.comparison import Comparison, Runs
-    from dunhuang_trainer.evaluate.console_tables import ConsoleTable
     from dunhuang_trainer.evaluate.judged import Judged
     from dunhuang_trainer.evaluate.learned import LearnedScores
     from dunhuang_trainer.evaluate.records import ScoreArray
-    from dunhuang_trainer.evaluate.tables import Evaluation
     from dunhuang_trainer.evaluate.targets import Targets
 
 INPUTS = ("dataset", "pictures", "masks", "damage", "groups")
@@ -137,10 +136,13 @@ def evaluate(
             sheet = best_and_worst(targets, array, *shown)
             if sheet is not None:
                 write_picture(folder / "sheet.png", sheet)
-            write_text(folder / "tables.txt", _text(_tables(evaluation, *compared, True), said))
+            write_text(
+                folder / "tables.txt",
+                tables.as_text(tables.tables_of(evaluation, *compared, full=True), said),
+            )
             write_json(folder / CONTENTS[0], console.without_nan(found))
         write_run_toml(ctx, out)
-    _show(_tables(evaluation, *compared, False), said)
+    tables.show(tables.tables_of(evaluation, *compared, full=False), said)
     console.result(found, json, str(out) if out is not None else "")
 
 
@@ -173,6 +175,10 @@ def _baselines(ctx: click.Context, text: str) -> list[str]:
 
 def _learned(chosen: dict[str, Any], device: "torch.device", count: int) -> "LearnedScores | None":
     """Open the networks of LPIPS and FID, if they were asked for."""
+    for option, asked in WITHOUT.items():
+        if chosen[option] is not None and not chosen[asked]:
+            name = option.replace("_", "-")
+            raise click.UsageError(f"--{name} is for --{asked}; give both, or leave it out.")
     if chosen["lpips"] is None and not chosen["fid"]:
         return None
     from dunhuang_trainer.evaluate.learned import LearnedScores
@@ -188,6 +194,7 @@ def _learned(chosen: dict[str, Any], device: "torch.device", count: int) -> "Lea
     )
 
 
+WITHOUT = {"lpips_weights": "lpips", "lpips_linear": "lpips", "fid_weights": "fid"}
 FOLDER_OPTIONS = ("pictures", "masks", "white_is", "damage", "groups")
 
 
@@ -207,6 +214,13 @@ def _targets(ctx: click.Context, people: "Sequence[Judged]", reading: ReadingRec
                 "--pictures. Give one of the two.",
                 ctx,
             )
+        for name in ("grey", "damage_is"):
+            if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} is for the masks of --pictures; a dataset has its "
+                    "own.",
+                    ctx,
+                )
         split = as_split(given["split"])
         for one in people:
             if one.model is not None:
@@ -269,49 +283,3 @@ def _comparisons(
     if runs:
         return [], over_runs(array, {"what is judged": names})
     return [compare(array, names[0], other, seed=seed) for other in names[1:]], []
-
-
-def _tables(
-    evaluation: "Evaluation",
-    comparisons: "Sequence[Comparison]",
-    runs: "Sequence[Runs]",
-    full: bool,
-) -> "list[ConsoleTable]":
-    """Return the tables: all of them, or what fits a screen or two."""
-    from dunhuang_trainer.evaluate.console_tables import (
-        bucket_tables,
-        overall_tables,
-        paired_tables,
-        runs_table,
-    )
-    from dunhuang_trainer.evaluate.tables import CELL_SCORES
-    from dunhuang_trainer.metrics import WHY_THEY_DIFFER
-
-    tables = overall_tables(evaluation, WHY_THEY_DIFFER)
-    apart = () if full else ("white", "push-pull")  # without them one table fits a screen
-    shown = [one for one in evaluation.methods if one not in apart] or evaluation.methods
-    for score in CELL_SCORES if full else CELL_SCORES[:1]:
-        for measure in ("hole ratio", "depth"):
-            tables += bucket_tables(evaluation, score, measure, shown, intervals=full)
-    for one in comparisons:
-        tables += paired_tables(one) if full else paired_tables(one)[:1]
-    return [*tables, *map(runs_table, runs)]
-
-
-def _show(tables: "Sequence[ConsoleTable]", said: "Sequence[str]") -> None:
-    for table in tables:
-        console.table(table.title, table.columns, table.rows)
-        for note in table.notes:
-            console.say(note)
-    for sentence in said:
-        console.say(sentence)
-
-
-def _text(tables: "Sequence[ConsoleTable]", said: "Sequence[str]") -> str:
-    """Return tables and sentences as a text file."""
-    parts = [
-        console.table_text(table.title, table.columns, table.rows)
-        + "".join(f"{note}\n" for note in table.notes)
-        for table in tables
-    ]
-    return "\n".join([*parts, *said]) + "\n"

@@ -125,7 +125,8 @@ def _names(parted: Sequence[tuple[str, Path]]) -> list[str]:
         raise UsageProblem(
             f"Two of those to be judged are called {twice[0]}. Name them apart: NAME=PATH."
         )
-    taken = [name for name in names if name in BASELINES]
+    fills = {name.casefold() for name in BASELINES}
+    taken = [name for name in names if name.casefold() in fills]
     if taken:
         raise UsageProblem(
             f"{taken[0]} is the name of a fill without training. Choose another: NAME=PATH."

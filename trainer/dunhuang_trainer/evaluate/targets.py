@@ -8,8 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from dunhuang_data.errors import DatasetError, PictureError, PlanError
-from dunhuang_data.foreign_masks import read_mask
-from dunhuang_data.mask_files import DamageMask
+from dunhuang_data.foreign_masks import ForeignMask, read_mask
 from dunhuang_data.pictures import read_picture
 from dunhuang_data.polarity import WhiteIs
 from dunhuang_data.recipe import ReadingRecipe
@@ -150,7 +149,8 @@ class PictureTargets:
         groups: Path | None = None,
         reading: ReadingRecipe = NO_DECISION,
     ) -> None:
-        self._white_is, self._grey, self._damage_is = white_is, grey, damage_is
+        self._white_is, self._grey = white_is, grey
+        self._known_in_damage: WhiteIs = "hole" if damage_is == "white" else "known"
         self._reading = reading
         problems: list[str] = []
         self._pictures = files_by_key(pictures, problems)
@@ -188,8 +188,7 @@ class PictureTargets:
         valid = read_mask(self._masks[key], self._white_is).valid
         damage = np.zeros_like(valid)
         if key in self._damage:
-            mask = DamageMask(self._damage[key], self._damage_is, valid.shape)
-            damage = 1 - mask.window(0, 0, *valid.shape)[1]
+            damage = read_mask(self._damage[key], self._known_in_damage).valid ^ np.uint8(1)
         return Target(key, self._cluster(key), image, valid, damage)
 
     def _cluster(self, key: str) -> str:
@@ -208,12 +207,26 @@ class PictureTargets:
         picture, mask = self._pictures[key], self._masks[key]
         self._cluster(key)
         height, width = read_picture(picture, self._reading).shape[:2]  # all of it, to see it whole
-        found = read_mask(mask, self._white_is)
-        if found.valid.shape != (height, width):
+        found = self._two_valued(mask, self._white_is, picture, (height, width))
+        if not found.valid.any():
+            raise PictureError(
+                f"The mask {mask} has no known pixel. If it is the wrong way round, give the other "
+                "--white-is."
+            )
+        if key in self._damage:
+            self._two_valued(self._damage[key], self._known_in_damage, picture, (height, width))
+        return (height, width), found.grey_share
+
+    def _two_valued(
+        self, mask: Path, white_is: WhiteIs, picture: Path, shape: tuple[int, int]
+    ) -> ForeignMask:
+        """Read a mask that has its picture's size, and no grey that is refused."""
+        found = read_mask(mask, white_is)
+        if found.valid.shape != shape:
             raise PictureError(
                 f"The mask {mask} is {found.valid.shape[0]} x {found.valid.shape[1]} px (height x "
-                f"width), its picture {picture} {height} x {width} px. They must be of one size; "
-                "masks are never resampled."
+                f"width), its picture {picture} {shape[0]} x {shape[1]} px. They must be of one "
+                "size; masks are never resampled."
             )
         if found.grey_share and self._grey == "refuse":
             raise PictureError(
@@ -221,16 +234,7 @@ class PictureTargets:
                 "white, as JPEG and smooth resizing leave them. Threshold it at half of white with "
                 "--grey threshold, or bring the folder in with dunhuang-data import."
             )
-        if not found.valid.any():
-            raise PictureError(
-                f"The mask {mask} has no known pixel. If it is the wrong way round, give the other "
-                "--white-is."
-            )
-        if key in self._damage:
-            DamageMask(
-                self._damage[key], self._damage_is, (height, width)
-            ).refuse_unless_two_valued()
-        return (height, width), found.grey_share
+        return found
 
 
 def _orphans(
@@ -257,7 +261,7 @@ def _groups_of_others(
     table: Collection[str], pictures: dict[str, Path], path: Path | None
 ) -> list[str]:
     """Return a sentence if no row of a table of groups names a picture."""
-    names = {name for key, file in pictures.items() for name in names_of(key, file.name)}
+    names = {name for key, file in pictures.items() for name in names_of(key, key + file.suffix)}
     if path is None or not pictures or names & set(table):
         return []
     return [
