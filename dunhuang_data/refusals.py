@@ -94,7 +94,8 @@ def refuse_existing_file(
     suffix = f".{kind.lower()}"
     if path.suffix.lower() != suffix:
         raise UsageProblem(
-            f"{path} does not end in {suffix}; a {kind} is written there. Name it so."
+            f"{path} does not end in {suffix}; {_article(kind)} {kind} is written there. Name it "
+            "so."
         )
     if path.is_dir():
         raise OutputExistsError(f"{path} is a folder; a file is written there. Name a file.")
@@ -117,3 +118,7 @@ def refuse_inside(path: Path, folder: Path) -> None:
         raise UsageProblem(
             f"{path} lies in {folder}, and would be taken for a part of it. Name another place."
         )
+
+
+def _article(word: str) -> str:
+    return "an" if word[0].upper() in "AEIOU" else "a"

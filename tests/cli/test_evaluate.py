@@ -187,13 +187,13 @@ def test_nothing_left_to_judge_is_a_problem_even_if_missing_is_allowed(
     outcome = invoke(
         "dunhuang-train", "evaluate", gallery / "good", *on(gallery), "--allow-missing"
     )
-    check(outcome, 3, "things do not fit together:", "has no restoration of wall/0")
+    check(outcome, 3, "No file in", "the first target wall/0. Name them alike")
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("--dataset", "shards"), "--pictures is for"),
+        (("--dataset", "shards"), "--dataset and --pictures both say what to judge on"),
         (("--lpips-weights", "x.pth"), "--lpips-weights is for --lpips"),
         (("--fid-weights", "x.pth"), "--fid-weights is for --fid"),
         (("--baselines", "telea,best"), "--baselines names 'best'; there are white, mean-colour"),
@@ -211,10 +211,26 @@ def test_what_is_said_of_masks_is_not_for_datasets(invoke: Invoke, dataset: Path
     check(invoke(*line), 2, "--grey is for the masks of --pictures")
 
 
+def test_masks_are_not_for_a_dataset(invoke: Invoke, dataset: Path, gallery: Path) -> None:
+    line = ("dunhuang-train", "evaluate", "--dataset", dataset, "--masks", gallery / "masks")
+    check(invoke(*line), 2, "--dataset has its own pictures and masks; --masks is for --pictures")
+
+
+def test_masks_that_are_turned_round_are_noticed(invoke: Invoke, gallery: Path) -> None:
+    line = ("dunhuang-train", "evaluate", gallery / "bad", *on(gallery)[:4], "--white-is", "known")
+    outcome = invoke(*line, "--json")
+    assert outcome.code == 0, outcome.err
+    said = " ".join(json.loads(outcome.out)["doubts"])
+    assert "The mean hole ratio is 0.92: most of the pictures is a hole." in said
+    assert "bad has no error in the holes, but on known pixels" in said
+    assert said in " ".join(outcome.err.split())
+
+
 def test_what_is_judged_on_has_to_be_said(invoke: Invoke, gallery: Path) -> None:
     check(invoke("dunhuang-train", "evaluate", gallery / "good"), 2, "Say what to judge on")
     line = ("dunhuang-train", "evaluate", *on(gallery)[:4])
-    check(invoke(*line), 2, "--white-is hole|known")
+    check(invoke(*line), 2, "Missing option '--white-is'. Choose from: hole, known")
+    check(invoke(*line[:4], "--white-is", "hole"), 2, "Missing option '--masks'")
 
 
 def test_an_output_is_not_overwritten(invoke: Invoke, gallery: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from drawings import draw_picture
-from dunhuang_data.errors import CheckpointError, DatasetError
+from dunhuang_data.errors import DatasetError, EnvironmentProblem
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.evaluate import learned as module
 from dunhuang_trainer.evaluate.judging import evaluate
@@ -130,7 +130,7 @@ def test_fid_of_few_is_refused_before_its_weights_are_there() -> None:
 
 
 def test_missing_weights_are_said(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"gone\.pth, the weights of .* Download"):
+    with pytest.raises(EnvironmentProblem, match=r"gone\.pth, the weights of .* Download"):
         LearnedScores(CPU, lpips="alex", lpips_files=(tmp_path / "gone.pth", None))
 
 

@@ -209,7 +209,9 @@ def test_last_parts_that_are_not_unique_name_nothing(tmp_path: Path) -> None:
     predictions = Predictions(tmp_path, "theirs")
     problems = predictions.match({"one/x": (8, 9), "two/x": (8, 9)})
     assert predictions.keys == set()
-    assert len(problems) == 3
+    (said,) = problems
+    assert said.startswith(f"No file in {tmp_path} has the name of a target: the first is ")
+    assert "x.png, the first target one/x. Name them alike" in said
 
 
 def test_a_jpeg_restoration_is_read_as_any_program_reads_it(tmp_path: Path) -> None:
@@ -229,7 +231,7 @@ def test_a_last_part_that_a_flawed_target_has_too_names_nothing(tmp_path: Path) 
     predictions = Predictions(tmp_path, "theirs")
     problems = predictions.match({"one/x": (8, 9)}, {"two/x"})
     assert predictions.keys == set()
-    assert len(problems) == 2
+    assert len(problems) == 1
     other = Predictions(tmp_path, "theirs")
     assert other.match({"one/y": (8, 9)}, {"two/x"}) == [f"{tmp_path} has no restoration of one/y."]
 

@@ -152,12 +152,12 @@ def test_what_is_missing_is_said_with_what_to_fetch(
     files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    with pytest.raises(CheckpointError) as missing:
+    with pytest.raises(EnvironmentProblem) as missing:
         load_lpips("vgg")
     said = str(missing.value)
     assert "Download https://download.pytorch.org/models/vgg16-397923af.pth (553 MB)" in said
     assert str(tmp_path / "hub/checkpoints") in said
-    assert missing.value.exit_code == 3
+    assert missing.value.exit_code == 5  # as with the losses' VGG-16
     monkeypatch.setattr(lpips_network, "find_spec", lambda _: None)
     with pytest.raises(EnvironmentProblem, match=r"pip install --no-deps lpips .*alex\.pth"):
         load_lpips("alex", files[0])

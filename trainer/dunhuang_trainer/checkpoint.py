@@ -88,6 +88,12 @@ def load_weights(path: Path) -> tuple[PartialConvUNet, CheckpointInfo]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
             found = header.pop("format", None)
+            if isinstance(found, dict) and found.get("name") == "dunhuang-network-weights":
+                raise CheckpointError(
+                    f"{path} holds the weights alone, as dunhuang-train export writes them for "
+                    "other programs. Name the checkpoint that they came from, such as "
+                    "RUN/best.safetensors."
+                )
             if found not in READABLE:
                 raise CheckpointError(
                     f"{path} has the format {found}; this version reads {FORMAT}. "

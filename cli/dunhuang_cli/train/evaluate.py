@@ -75,6 +75,7 @@ def evaluate(
     from dunhuang_data.pictures import write_picture
     from dunhuang_data.refusals import refuse_existing
     from dunhuang_trainer.devices import pick_device
+    from dunhuang_trainer.evaluate.doubts import doubts
     from dunhuang_trainer.evaluate.judged import match_all, open_judged, parted_name
     from dunhuang_trainer.evaluate.judging import best_and_worst, filled_with, workers_for
     from dunhuang_trainer.evaluate.judging import evaluate as score_all
@@ -126,9 +127,10 @@ def evaluate(
         "on": _said_of(ctx),
         "left_out": problems,
         **document(evaluation, *compared, WHY_THEY_DIFFER),
+        "doubts": doubts(evaluation),
         "fid": {} if learned is None else learned.fid(),
     }
-    said = sentences(evaluation)
+    said = [*sentences(evaluation), *doubts(evaluation)]
     shown = (people[0].name, people[0].restore) if people else (fills[0], filled_with(fills[0]))
     if out is not None:
         with new_folder(out, CONTENTS, overwrite, inputs) as folder:
@@ -207,6 +209,10 @@ def _targets(ctx: click.Context, people: "Sequence[Judged]", reading: ReadingRec
     given = ctx.params
     dataset = given["dataset"]
     if dataset is not None:
+        if given["pictures"] is not None:
+            raise click.UsageError(
+                "--dataset and --pictures both say what to judge on. Give one of the two.", ctx
+            )
         beside = [name for name in FOLDER_OPTIONS if given[name] is not None]
         if beside:
             raise click.UsageError(
@@ -226,12 +232,17 @@ def _targets(ctx: click.Context, people: "Sequence[Judged]", reading: ReadingRec
             if one.model is not None:
                 open_split(dataset, split, one.model)  # says so if its patches do not fit
         return DatasetTargets(DatasetReader(dataset, split))
-    if given["pictures"] is None or given["masks"] is None or given["white_is"] is None:
+    missing = [name for name in FOLDER_OPTIONS[:3] if given[name] is None]
+    if len(missing) == len(FOLDER_OPTIONS[:3]):
         raise click.UsageError(
             "Say what to judge on: --dataset SHARDS, or --pictures DIR --masks DIR --white-is "
             "hole|known.",
             ctx,
         )
+    if missing:
+        option = f"--{missing[0].replace('_', '-')}"
+        choices = " Choose from: hole, known" if missing[0] == "white_is" else ""
+        raise click.UsageError(f"Missing option '{option}'.{choices}", ctx)
     targets = PictureTargets(
         given["pictures"],
         given["masks"],

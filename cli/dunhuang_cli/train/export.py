@@ -53,7 +53,7 @@ def export(
 
     ending = KINDS[to].ending
     target = out or checkpoint.with_name(f"{checkpoint.stem}{ending}")
-    refuse_existing_file(target, ending.rpartition(".")[2], overwrite, [checkpoint])
+    refuse_existing_file(target, ending.rpartition(".")[2].upper(), overwrite, [checkpoint])
     done = export_network(checkpoint, to, target, check)
     for one in done.checked:
         console.say(

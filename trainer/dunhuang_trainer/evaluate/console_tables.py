@@ -32,9 +32,16 @@ COURSE = ("mse_whole", "mse_course_wrapped", "ssim_uniform7_whole", "ssim_course
 EVERY = ("all", "all")
 """Bucket and border of the cell of all samples."""
 
+MEASURES = {
+    "hole ratio": "hole ratio, and border contact of the holes",
+    "depth": "depth (mean distance of hole pixels to known ones)",
+}
+
 Column = tuple[str, list[str]]
 """A heading and the cells below it."""
-TWO_PSNRS = "PSNR is the mean of each sample's, as papers have it; another is that of the mean MSE."
+TWO_PSNRS = (
+    "PSNR: the mean over samples, as papers report it. PSNR of mean MSE: that of the mean error."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ def _means_table(
     behind = {
         one.method: one.reference
         for one in evaluation.behind
-        if (one.cell.bucket, one.cell.border) == EVERY
+        if names == HOLE and (one.cell.bucket, one.cell.border) == EVERY
     }
     labels = [
         f"{method} (behind {behind[method]})" if method in behind else method
@@ -135,11 +142,14 @@ def bucket_tables(
     Returns
     -------
     list of ConsoleTable
-        Cells without samples are shown, with 0. ``118 of 120`` samples of a cell have the score;
-        ``n=`` tells where a method's mean is over fewer. None if no method has the score.
+        Cells without samples are shown, with 0; a bucket without any is not parted by border
+        contact. ``118 of 120`` samples of a cell have the score; ``n=`` tells where a method's mean
+        is over fewer. None if no method has the score.
     """
     chosen = evaluation.methods if methods is None else methods
     parts = [one for one in evaluation.cells if one.cell.measure == measure]
+    there = {one.cell.bucket for one in parts if one.samples}
+    parts = [one for one in parts if one.cell.border == "all" or one.cell.bucket in there]
     if not any(score in own for one in parts for own in one.means.values()):
         return []
     scored = [max(one.means[method][score].samples for method in chosen) for one in parts]
@@ -155,7 +165,8 @@ def bucket_tables(
         means = [one.means[method][score] for one in parts]
         texts = [with_interval(score, *pair) for pair in zip(means, scored, strict=True)]
         columns.append((method, texts if intervals else [text.split(" ")[0] for text in texts]))
-    title = f"{heading(score)} by {measure}; mean{' and 95 % interval' if intervals else ''}"
+    title = f"{heading(score)} by {MEASURES[measure]}; mean"
+    title += " and 95 % interval" if intervals else ""
     return _fitting(title, (measure, [_label(one.cell) for one in parts]), columns, (), repeated)
 
 
@@ -172,19 +183,25 @@ def paired_tables(comparison: Comparison, score: str = "mse_hole") -> list[Conso
     ]
     infinite = [name for name, one in pairs if one.difference.infinite]
     if infinite:
-        notes.append(f"Pairs with an infinite value are left out of {', '.join(infinite)}.")
+        notes.append(
+            f"Pairs with an infinite value are left out of {', '.join(map(heading, infinite))}."
+        )
     tables = [_paired_table(title, "score", [(heading(name), name, one) for name, one in pairs])]
     tables[0] = ConsoleTable(tables[0].title, tables[0].columns, tables[0].rows, tuple(notes))
     if score not in comparison.scores:
         return tables
     for measure in ("hole ratio", "depth"):
+        parts = [(cell, one[score]) for cell, one in comparison.cells if cell.measure == measure]
+        there = {cell.bucket for cell, one in parts if one.difference.samples}
         rows = [
-            (_label(cell), score, scores[score])
-            for cell, scores in comparison.cells
-            if cell.measure == measure
+            (_label(cell), score, one)
+            for cell, one in parts
+            if cell.border == "all" or cell.bucket in there
         ]
         tables.append(
-            _paired_table(f"{heading(score)} by {measure}; A and B as above", measure, rows)
+            _paired_table(
+                f"{heading(score)} by {MEASURES[measure]}; A and B as above", measure, rows
+            )
         )
     return tables
 
@@ -198,8 +215,8 @@ def _paired_table(title: str, first: str, rows: Iterable[tuple[str, str, Paired]
         "B",
         "A - B",
         "95 % interval",
-        "A better",
-        "B better",
+        "draws A better",
+        "draws B better",
     )
     shown = []
     for label, name, one in rows:
@@ -243,7 +260,8 @@ def runs_table(runs: Runs) -> ConsoleTable:
     said = f"Not in all runs, and left out: {counted(len(lost), 'key')}, {listed(lost)}."
     notes = (said,) if lost else ()
     columns = ("score", "mean over runs", "sd", "lowest run", "highest run", "runs", "samples")
-    return ConsoleTable(f"{runs.name}: {', '.join(runs.methods)}", columns, rows, notes)
+    title = f"Spread over {len(runs.methods)} runs: {', '.join(runs.methods)}"
+    return ConsoleTable(title, columns, rows, notes)
 
 
 def _without_error(evaluation: Evaluation, names: Sequence[str]) -> tuple[str, ...]:

@@ -71,6 +71,15 @@ class Predictions:
         self._files = self._renamed({*shapes, *flawed})
         lacking = sorted(set(shapes) - set(self._files))
         foreign = sorted(set(self._files) - set(shapes) - set(flawed))
+        if foreign and len(lacking) == len(shapes):
+            example = str(self._files[foreign[0]])
+            self._files = {}
+            return [
+                *self._left_out,
+                f"No file in {self.folder} has the name of a target: the first is {example}, the "
+                f"first target {lacking[0] if lacking else 'none'}. Name them alike; suffixes may "
+                "differ.",
+            ]
         problems = [
             *self._left_out,
             *(f"{self.folder} has no restoration of {key}." for key in lacking),

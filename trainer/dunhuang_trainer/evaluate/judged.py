@@ -110,6 +110,8 @@ def parted_name(given: str) -> tuple[str, Path]:
     name, equals, path = given.partition("=")
     if not equals or Path(given).exists():
         return "", Path(given)
+    if not name.strip():
+        raise UsageProblem(f"{given} begins with an equals sign: a name is missing. NAME=PATH.")
     return name.strip(), Path(path)
 
 

@@ -100,7 +100,7 @@ def best_and_worst(
         (one,) = targets.read([place_of[key]])
         (restored,) = restore([one])
         samples.append(Shown(what, key, one.image, one.valid, restored, errors[key]))
-    return draw_sheet(samples) if samples else None
+    return draw_sheet(samples, method) if samples else None
 
 
 def workers_for(shapes: Iterable[tuple[int, int]]) -> int:

@@ -7,16 +7,17 @@ from math import isnan
 import cv2
 import numpy as np
 
-from dunhuang_data.figures import GAP, masked_image, montage
+from dunhuang_data.figures import GAP, montage
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.evaluate.records import SampleScore, ScoreArray, score_array
+from dunhuang_trainer.figures import ERROR, compared
 
 LEAST_WIDTH, MOST_WIDTH = 192, 384  # px of a picture on the sheet
 MOST_TALL = 2  # times as high as wide
 SHEET_GREY = 235  # of montage
 ORDINALS = ("", "second ", "third ")
-COLUMNS = ("masked", "restored", "target", "error x 4")
+COLUMNS = ("masked", "restored", "target", ERROR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,13 +86,15 @@ def pick(
     return [(what, array.keys[place]) for what, place in chosen]
 
 
-def draw_sheet(samples: Sequence[Shown]) -> UInt8Array:
+def draw_sheet(samples: Sequence[Shown], method: str = "restored") -> UInt8Array:
     """Draw samples, one a row: masked, restored, target, and the error four times enlarged.
 
     Parameters
     ----------
     samples : sequence of Shown
         At least one, of any sizes.
+    method : str
+        Whose they are: above the second column.
 
     Returns
     -------
@@ -102,13 +105,11 @@ def draw_sheet(samples: Sequence[Shown]) -> UInt8Array:
     width = min(MOST_WIDTH, *(_enlarged_width(one.target.shape[1]) for one in samples))
     rows = []
     for one in samples:
-        error = np.abs(one.restored.astype(np.int16) - one.target.astype(np.int16))
-        enlarged = np.clip(4 * error, 0, 255).astype(np.uint8)
-        cells = (masked_image(one.target, one.valid), one.restored, one.target, enlarged)
+        cells = compared(one.target, one.valid, one.restored)
         pictures = [_brought_to(cell, width) for cell in cells]
         scale = pictures[0].shape[0] / one.target.shape[0]
         title = _shortened(_title(one, scale), len(COLUMNS) * (width + GAP) - GAP)
-        labels = [f"{title}\n{COLUMNS[0]}", *COLUMNS[1:]]
+        labels = [f"{title}\n{COLUMNS[0]}", _ascii(method), *COLUMNS[2:]]
         rows.append(montage([[_widened(cell, width) for cell in pictures]], [labels]))
     return np.concatenate(rows)  # each as high as it is, where one montage has cells of one height
 
@@ -119,7 +120,12 @@ def _title(one: Shown, scale: float) -> tuple[str, str]:
     error = "no hole" if isnan(one.mse_hole) else f"MSE in holes {one.mse_hole:.1f}"
     size = f"{width_px} x {height_px} px, shown at {scale:.0%}"
     said = f"{one.what}: hole ratio {hole_ratio(one.valid):.3f}, {error}, {size}: "
-    return said, one.key.encode("ascii", "replace").decode("ascii")
+    return said, _ascii(one.key)
+
+
+def _ascii(text: str) -> str:
+    """Return what the sheet's letters can show."""
+    return text.encode("ascii", "replace").decode("ascii")
 
 
 def _shortened(title: tuple[str, str], width: int) -> str:

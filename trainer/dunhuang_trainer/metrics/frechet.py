@@ -125,7 +125,10 @@ def load_inception(weights: Path | None = None) -> torch.nn.Module:
     """
     path = hub_folder() / INCEPTION_URL.rpartition("/")[2] if weights is None else weights
     extractor = _extractor()
-    remedy = f"Download {INCEPTION_URL} (96 MB) into {hub_folder()}, or name the file where it is."
+    remedy = (
+        f"Download {INCEPTION_URL} (96 MB) into {hub_folder()}, or name the file with "
+        "--fid-weights."
+    )
     found = read_weights(path, "the weights of Inception for FID", remedy)
     checked = io.BytesIO()  # the package would also run what a file may hold beside weights
     torch.save(found, checked)

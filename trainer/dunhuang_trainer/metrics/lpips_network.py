@@ -54,14 +54,17 @@ def load_lpips(
     network = LpipsNetwork(net)
     url, size = FILES[net]
     path = hub_folder() / url.rpartition("/")[2] if backbone is None else backbone
-    remedy = f"Download {url} ({size}) into {hub_folder()}, or name the file where it is."
+    remedy = f"Download {url} ({size}) into {hub_folder()}, or name the file with --lpips-weights."
     found = read_weights(path, f"the weights of LPIPS's backbone {net}", remedy)
     found = {name.removeprefix("features."): value for name, value in found.items()}
     shapes = {name: tuple(value.shape) for name, value in network.layers.state_dict().items()}
     network.layers.load_state_dict(pick_weights(found, shapes, path, f"the backbone {net}"))
 
     path = _authors_file(net) if linear is None else linear
-    remedy = f"It is weights/v0.1/{net}.pth of the package lpips: pip install --no-deps lpips"
+    remedy = (
+        f"It is weights/v0.1/{net}.pth of the package lpips: pip install --no-deps lpips, or name "
+        "it with --lpips-linear."
+    )
     found = read_weights(path, "the linear weights of LPIPS", remedy)
     names = [f"lin{index}.model.1.weight" for index in range(len(network.linear))]
     shapes = {name: (1, len(one), 1, 1) for name, one in zip(names, network.linear, strict=True)}

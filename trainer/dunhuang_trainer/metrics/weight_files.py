@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dunhuang_data.errors import CheckpointError
+from dunhuang_data.errors import CheckpointError, EnvironmentProblem
 
 
 def hub_folder() -> Path:
@@ -29,8 +29,10 @@ def read_weights(path: Path, what: str, remedy: str) -> dict[str, Tensor]:
 
     Raises
     ------
+    EnvironmentProblem
+        If it is not there.
     CheckpointError
-        If it is not there, or no state dict.
+        If it is no state dict.
     """
     try:
         if path.suffix == ".safetensors":
@@ -38,7 +40,7 @@ def read_weights(path: Path, what: str, remedy: str) -> dict[str, Tensor]:
         else:  # never anything but weights: a pickle can run what its author likes
             found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise CheckpointError(f"{path}, {what}, is not there. {remedy}") from error
+        raise EnvironmentProblem(f"{path}, {what}, is not there. {remedy}") from error
     except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file
         raise CheckpointError(
             f"{path} cannot be read as {what}: it is no file of weights alone. {remedy}"
