@@ -457,6 +457,17 @@ class TestBatches:
         assert batch.exit_code == 3
         assert {path.name for path in given.out.rglob("*.json")} == {"a.json", "b.json", "c.json"}
 
+    def test_outputs_and_masks_among_the_pictures_are_none_of_them(
+        self, given: Given, folder: Path
+    ) -> None:
+        (folder / "masks").rename(folder / "pictures" / "masks")
+        out = folder / "pictures" / "out"
+        asked = ([folder / "pictures"], folder / "pictures" / "masks", True, 1, out)
+        for _ in range(2):  # the second time, the outputs are there
+            tasks, failed = find_tasks(*asked)
+            assert ([task.id for task in tasks], failed) == (["a", "cave/b", "cave/c"], [])
+            restore_batch(tasks, with_settings(replace(given, out=out), compare=True))
+
     def test_a_link_that_leads_nowhere_is_a_failure(self, given: Given, folder: Path) -> None:
         (folder / "pictures" / "gone.png").symlink_to(folder / "nowhere.png")
         _, failed = find_tasks([folder / "pictures"], folder / "masks", False, 1)
