@@ -19,7 +19,7 @@ from dunhuang_trainer.netexport import KINDS, ExportFault, check_export, export_
 from dunhuang_trainer.netexport import graphs as graphs_module
 from dunhuang_trainer.netexport.checking import MASKS, draw_case, expected_of
 from dunhuang_trainer.netexport.fills import ScriptedFill, quiet
-from dunhuang_trainer.netexport.graphs import torchscript_runner
+from dunhuang_trainer.netexport.graphs import onnx_runner, torchscript_runner
 from dunhuang_trainer.push_pull import push_pull_fill
 from dunhuang_trainer.restore import restore_picture
 
@@ -241,3 +241,20 @@ def test_a_missing_package_is_named_before_anything_is_done(
     monkeypatch.setattr(graphs_module, "find_spec", lambda name: None if name == missing else name)
     with pytest.raises(EnvironmentProblem, match=expected):
         export_network(tmp_path / "gone.safetensors", "onnx", tmp_path / "a.onnx", check)
+
+
+def test_the_mean_colour_of_a_large_picture_is_exact(
+    checkpoint: Callable[[ModelConfig], Path], tmp_path: Path
+) -> None:
+    """Added up one by one, a million colours of four bytes are off by more than is allowed."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    path, out = checkpoint(replace(CONFIG, base="none")), tmp_path / "net.onnx"
+    export_network(path, "onnx", out)
+    rows = torch.linspace(0, 1, 1000).view(1, 1, 1000, 1)
+    image = (0.3 + 0.05 * rows).expand(1, 3, 1000, 1000).contiguous()
+    valid = torch.ones(1, 1, 1000, 1000)
+    valid[..., 450:550, 450:550] = 0
+    restored = onnx_runner(out)(image, valid)[0, :, 500, 500]
+    mean = image.double()[0, :, valid[0, 0] > 0].mean(dim=1)
+    assert (restored.double() - mean).abs().max() < 2e-6

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from drawings import draw_picture, save_picture
-from dunhuang_data.errors import OutputExistsError, PictureError, UsageProblem
+from dunhuang_data.errors import MaskError, OutputExistsError, PictureError, UsageProblem
 from dunhuang_data.pictures import open_own
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.restore import outputs, prediction
-from dunhuang_trainer.restore.batch import find_tasks, restore_batch
+from dunhuang_trainer.restore.batch import Batch, Failure, find_tasks, restore_batch
 from dunhuang_trainer.restore.masks import MaskColour
 from dunhuang_trainer.restore.one import Given, Network, Task, identities, restore_one
 from dunhuang_trainer.restore.records import Settings
@@ -130,6 +130,31 @@ class TestPixels:
         restore_one(task, with_network(given, TileMean()))
         assert (pixels(given.out / "wall.png")[~KNOWN] == (200, 200, 200, 255)).all()
 
+    def test_a_picture_of_which_nothing_known_is_there_is_refused(
+        self, given: Given, task: Task
+    ) -> None:
+        alpha = np.where(KNOWN, 0, 255).astype(np.uint8)
+        save_picture(task.picture, np.dstack([pixels(task.picture), alpha]))
+        with pytest.raises(MaskError, match="No pixel is both known and there"):
+            restore_one(task, given)
+        assert not (given.out / "wall.png").exists()
+
+    def test_the_smooth_fill_takes_nothing_from_what_is_not_there(
+        self, given: Given, task: Task
+    ) -> None:
+        picture = np.full((*SHAPE, 4), 200, dtype=np.uint8)
+        picture[..., 3] = 255
+        picture[:, 5:20] = 0
+        save_picture(task.picture, picture)
+        hole = np.zeros(SHAPE, dtype=np.uint8)
+        hole[:, 20:] = 255
+        assert task.mask is not None
+        save_picture(task.mask, hole)
+        model = PartialConvUNet(ModelConfig(2, 2, base="none")).eval()  # sees 11 px far
+        record, _ = restore_one(task, replace(with_network(given, model), trust_mask=True))
+        assert record["out_of_reach_px"] > 0
+        assert (pixels(given.out / "wall.png")[:, 40:] == (200, 200, 200, 255)).all()
+
     def test_an_orientation_is_kept_and_the_mask_lies_upright(
         self, given: Given, task: Task
     ) -> None:
@@ -180,10 +205,16 @@ class TestChecks:
         record, _ = restore_one(task, replace(given, network=network))
         (told,) = record["warnings"]
         assert "its largest hole has a radius of 13 px" in told
+        grown = with_settings(replace(given, network=network, out=given.out / "3"), dilate=2)
+        record, _ = restore_one(task, grown)
+        assert record["largest_hole_radius_px"] == pytest.approx(15, abs=0.5)
         assert "holes of up to 5 px, in 40 patches of 64 px" in told
         larger = replace(given.network, holes=replace(trained, radius_px_max=13.0))
         record, _ = restore_one(task, replace(given, network=larger, out=given.out / "2"))
         assert record["warnings"] == []
+        little = replace(given.network, holes=replace(trained, radius_px_max=12.5))
+        record, _ = restore_one(task, replace(given, network=little, out=given.out / "4"))
+        assert len(record["warnings"]) == 1
 
     def test_a_mask_of_another_size_leaves_nothing(self, given: Given, task: Task) -> None:
         assert task.mask is not None
@@ -196,7 +227,7 @@ class TestChecks:
         self, given: Given, task: Task, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def write_wrongly(own: Any, target: Path, rows: np.ndarray) -> None:
-            rows[0, 0, 1] ^= 1  # a known pixel
+            rows[60, 0, 1] ^= 1  # a known pixel
             save_picture(target, np.ascontiguousarray(rows))
 
         monkeypatch.setattr("dunhuang_trainer.restore.one.write_like", write_wrongly)
@@ -242,10 +273,13 @@ class TestSamples:
         assert (levels[:, 31:] == 255).all()
         assert levels[:, :31].max() < 255
         assert record["out_of_reach_px"] == 61 * (83 - 31)
+        reached = levels[:, 20:31].mean()
+        assert record["uncertainty"]["mean_levels"] == pytest.approx(reached, abs=0.3)
         assert "3,172 hole pixels are too far from every known one" in record["warnings"][0]
 
     def test_the_deviation_is_that_of_the_turned_answers(self, given: Given) -> None:
-        model = given.network.model
+        torch.manual_seed(3)
+        model = PartialConvUNet(ModelConfig(4, 3, base="none")).eval()
         srgb = np.asarray(draw_picture(24, 40, "turns") / 255, dtype=np.float32)
         known = np.ones((24, 40), dtype=np.uint8)
         known[5:15, 8:30] = 0
@@ -259,6 +293,7 @@ class TestSamples:
             back = single[:, ::-1] if turn >= 4 else single
             answers.append(np.clip(np.rot90(back, -(turn % 4)), 0, 1))
         expected = 255 * np.sqrt(np.var(np.stack(answers), axis=0).mean(axis=-1))
+        assert expected.max() > 1
         assert answer.deviation is not None
         assert answer.deviation == pytest.approx(expected, abs=0.002)
         single = prediction.TilePredictor(model, CPU)(srgb, known).predicted
@@ -351,6 +386,32 @@ class TestResuming:
                 restore_one(task, otherwise)
         assert not (given.out / "wall.json").exists()
 
+    def test_what_a_killed_process_left_is_swept(
+        self, given: Given, task: Task, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given.out.mkdir()
+        left = [f".wall{end}.partial-0123abcd.png" for end in (".png", "-compare.png")]
+        others = [".wall-2.png.partial-0123abcd.png", ".wall.png.mine"]
+        for name in (*left, *others):
+            (given.out / name).write_bytes(b"half a picture")
+        restore_one(task, given)
+        assert all((given.out / name).exists() for name in (*left, *others))  # no one was killed
+        (given.out / ".wall.restoring").touch()
+        restore_one(task, replace(given, overwrite=True, settings=replace(given.settings, tile=40)))
+        assert not any((given.out / name).exists() for name in left)
+        assert all((given.out / name).exists() for name in others)
+
+    @pytest.mark.parametrize("name", ["wall.json", "wall-compare.png", "wall-uncertainty.png"])
+    def test_what_lies_beside_it_is_not_replaced_either(
+        self, given: Given, task: Task, name: str
+    ) -> None:
+        given.out.mkdir()
+        (given.out / name).write_bytes(b"mine")
+        with pytest.raises(OutputExistsError, match=name):
+            restore_one(task, with_settings(given, compare=True, samples=2))
+        assert (given.out / name).read_bytes() == b"mine"
+        assert not (given.out / "wall.png").exists()
+
     def test_an_input_is_never_replaced(self, given: Given, task: Task) -> None:
         inside = replace(given, out=task.picture.parent, overwrite=True,
                          inputs=identities([task.picture]))  # fmt: skip
@@ -395,6 +456,29 @@ class TestBatches:
         assert "expected one file named maskless" in told["maskless.png"]
         assert batch.exit_code == 3
         assert {path.name for path in given.out.rglob("*.json")} == {"a.json", "b.json", "c.json"}
+
+    def test_outputs_and_masks_among_the_pictures_are_none_of_them(
+        self, given: Given, folder: Path
+    ) -> None:
+        (folder / "masks").rename(folder / "pictures" / "masks")
+        out = folder / "pictures" / "out"
+        asked = ([folder / "pictures"], folder / "pictures" / "masks", True, 1, out)
+        for _ in range(2):  # the second time, the outputs are there
+            tasks, failed = find_tasks(*asked)
+            assert ([task.id for task in tasks], failed) == (["a", "cave/b", "cave/c"], [])
+            restore_batch(tasks, with_settings(replace(given, out=out), compare=True))
+
+    def test_a_link_that_leads_nowhere_is_a_failure(self, given: Given, folder: Path) -> None:
+        (folder / "pictures" / "gone.png").symlink_to(folder / "nowhere.png")
+        _, failed = find_tasks([folder / "pictures"], folder / "masks", False, 1)
+        assert [one.picture for one in failed] == [str(folder / "pictures")]
+        assert "gone.png is a link" in failed[0].sentence
+
+    def test_the_exit_code_is_that_of_bad_input_first(self) -> None:
+        codes = [4, 5, 3]
+        assert Batch(failed=[Failure("p", "s", code) for code in codes]).exit_code == 3
+        assert Batch(failed=[Failure("p", "s", code) for code in (4, 5)]).exit_code == 5
+        assert Batch().exit_code == 0
 
     def test_two_masks_of_one_name(self, folder: Path) -> None:
         save_picture(folder / "masks" / "a.tif", holes())

@@ -1,5 +1,6 @@
 """Masks beside their pictures: grey, sizes, the wrong way round, rims, growing, colours."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from dunhuang_trainer.restore.masks import (
     read_strictly,
 )
 from dunhuang_trainer.restore.rim import look_at_rim, probably_inverted
-from dunhuang_trainer.restore.sources import PictureInMemory
+from dunhuang_trainer.restore.sources import PictureInMemory, Pixels
 
 SHAPE = (210, 330)
 
@@ -98,6 +99,19 @@ class TestColours:
         source = PictureInMemory(picture)
         found = holes_by_colour(source, MaskColour((255, 0, 255), 5), Path("p.png"))
         assert np.argwhere(found == 0).tolist() == [[0, 0]]
+
+    def test_what_is_not_there_is_no_hole(self) -> None:
+        picture = np.zeros((4, 6, 3), dtype=np.uint8)
+        there = np.ones((4, 6), dtype=np.uint8)
+        there[:, 4:] = 0
+
+        class Half(PictureInMemory):
+            def window(self, top: int, left: int, height: int, width: int) -> Pixels:
+                whole = super().window(top, left, height, width)
+                return replace(whole, there=there[top : top + height, left : left + width])
+
+        found = holes_by_colour(Half(picture), MaskColour((0, 0, 0)), Path("p.png"))
+        assert np.array_equal(found, 1 - there)
 
     def test_no_such_pixel(self) -> None:
         source = PictureInMemory(np.full((6, 9, 3), 100, dtype=np.uint8))

@@ -213,7 +213,8 @@ class PartialConvUNet(nn.Module):
         skips = [x]
         if fill is not None:
             # less the mean, so that brightness changes no correction
-            seen = CONTRAST * (fill - fill.mean(dim=(2, 3), keepdim=True))
+            mean = fill.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)  # exact in ONNX too
+            seen = CONTRAST * (fill - mean)
             x, skips = torch.cat([seen * valid, seen, valid.to(seen.dtype)], dim=1), [seen]
         # Where each picture's masks are all ones or all zeros, nothing need be masked: the ratios
         # of the next layer are zero too. So it is behind a single pixel, and behind a fill.

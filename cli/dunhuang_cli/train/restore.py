@@ -162,7 +162,7 @@ def restore(
         compare=compare,
         reading=reading,
     )
-    tasks, failed = find_tasks(pictures, mask, compare, samples)
+    tasks, failed = find_tasks(pictures, mask, compare, samples, out)
     inputs = [one.picture for one in tasks] + [one.mask for one in tasks if one.mask]
     network = _load(checkpoint, device)
     never_replaced = identities([*inputs, checkpoint])

@@ -73,5 +73,6 @@ class ExportedNetwork(nn.Module):
 def mean_colour(image: Tensor, known: Tensor) -> Tensor:
     """Return the mean of the known pixels, (B, 3, 1, 1); mid-grey where nothing is known."""
     count = known.sum(dim=(2, 3), keepdim=True)
-    total = torch.where(known > 0, image, 0.0).sum(dim=(2, 3), keepdim=True)
+    # row by row: onnxruntime adds numbers one after the other, and a million of them lose digits
+    total = torch.where(known > 0, image, 0.0).sum(dim=3, keepdim=True).sum(dim=2, keepdim=True)
     return torch.where(count > 0, total / count.clamp(min=1), MID_GREY)

@@ -53,7 +53,11 @@ class Batch:
 
 
 def find_tasks(
-    pictures: Sequence[Path], mask: Path | None, compare: bool, samples: int
+    pictures: Sequence[Path],
+    mask: Path | None,
+    compare: bool,
+    samples: int,
+    out: Path | None = None,
 ) -> tuple[list[Task], list[Failure]]:
     """List what is to be restored: files, and all pictures of folders, each with its mask.
 
@@ -67,6 +71,9 @@ def find_tasks(
     compare : bool
     samples : int
         They decide which files are written beside the pictures.
+    out : Path, optional
+        Where they are written. In folders of pictures, what lies in it or in the folder of masks
+        is none of the pictures.
 
     Raises
     ------
@@ -86,7 +93,13 @@ def find_tasks(
         except PictureError as error:
             failed.append(Failure(str(path), str(error), error.exit_code))
             continue
-        named += [(one.id, one.path) for one in found]
+        others = [one.resolve() for one in (mask, out) if one is not None]
+        others = [one for one in others if path.resolve() in one.parents]
+        named += [
+            (one.id, one.path)
+            for one in found
+            if not any(other in one.path.resolve().parents for other in others)
+        ]
         failed += [Failure(str(path), text, PictureError.exit_code) for text in problems]
     if mask is not None and not mask.is_dir() and len(named) > 1:
         raise UsageProblem(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dunhuang_data.errors import MaskError
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.push_pull import push_pull_fill
 from dunhuang_trainer.restore.sources import Source
@@ -32,6 +33,11 @@ def coarse_fill(
     callable
         Takes rows and columns, (n,) each, and returns the fill there, (n, 3) float32, read between
         the small copy's pixels linearly.
+
+    Raises
+    ------
+    MaskError
+        If no known pixel is there.
     """
     height, width = valid.shape
     step = -(-max(height, width) // longest)
@@ -45,6 +51,11 @@ def coarse_fill(
         known = (valid[top:bottom] & window.there)[..., None].astype(np.float32)
         colours[row] = np.add.reduceat((window.srgb * known).sum(axis=0), lefts, axis=0)
         weight[row] = np.add.reduceat(known.sum(axis=0), lefts, axis=0)
+    if not weight.any():
+        raise MaskError(
+            "No pixel is both known and there: the mask leaves only pixels that the picture's "
+            "alpha says are not there, so there is nothing to restore from. Look at its alpha."
+        )
     image = torch.from_numpy(colours / np.maximum(weight, 1)).permute(2, 0, 1)[None]
     covered = torch.from_numpy((weight > 0).astype(np.float32)).permute(2, 0, 1)[None]
     filled = push_pull_fill(image, covered)[0].permute(1, 2, 0).numpy()

@@ -157,6 +157,8 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
     _compare_with_training(radius, given.network.holes, warnings)
     with explained(folder, every=True):
         folder.mkdir(parents=True, exist_ok=True)
+        if names.unfinished.exists():  # a process was killed at this picture
+            names.sweep()
         names.unfinished.touch()
         names.record.unlink(missing_ok=True)
     outcome = _write(own, names, Job(own, known, kept, TilePredictor(

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ class Names:
     def unfinished(self) -> Path:
         """Is there while the others are being written: what lies there then is no one's work."""
         return self.folder / f".{self.name}.restoring"
+
+    def sweep(self) -> None:
+        """Delete the hidden files that a killed process left of this picture."""
+        for path in (self.restored, self.record, self.uncertainty, self.compare):
+            for part in self.folder.glob(f".{escape(path.name)}.partial-*"):
+                part.unlink(missing_ok=True)
 
 
 def refuse_in_use(paths: Iterable[Path], replace: bool, why: str, inputs: set[Any]) -> None:
