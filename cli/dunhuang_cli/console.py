@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -196,12 +198,18 @@ class Interrupted(DunhuangError):
 
 
 @contextmanager
-def goes_on_with(line: str) -> Iterator[None]:
-    """Answer Ctrl-C with the command that continues."""
+def goes_on_with(line: str, also_on_term: bool = False) -> Iterator[None]:
+    """Answer Ctrl-C with the command that continues; SIGTERM too, if that is asked for."""
+    before = None
+    if also_on_term and threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted(f"Interrupted. What was whole is kept; go on with:\n  {line}") from None
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

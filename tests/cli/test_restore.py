@@ -1,6 +1,8 @@
 """``dunhuang-train restore``: its options, what it prints, and how it ends."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,55 @@ def test_ctrl_c_says_how_to_go_on(
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.json", "a.png"]
     outcome = restore(invoke, checkpoint, folder)
     assert (outcome.code, len(outcome.out.split())) == (0, 2)
+
+
+def test_a_time_limit_ends_as_ctrl_c_does(
+    invoke: Invoke, checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM is how a cluster says so."""
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(
+        "dunhuang_trainer.restore.batch.restore_one",
+        lambda _task, _given: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    outcome = restore(invoke, checkpoint, folder)
+    assert outcome.code == 130
+    assert "go on with:\n  dunhuang-train restore" in outcome.err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_large_picture_says_how_far_it_is(
+    invoke: Invoke, checkpoint: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dunhuang_trainer.restore.one.EVERY_S", 0.0)
+    outcome = restore(invoke, checkpoint, folder)
+    assert outcome.code == 0, outcome.err
+    assert "a.png: 40 of 40 rows" in outcome.err
+
+
+def test_what_samples_found_is_said(invoke: Invoke, checkpoint: Path, folder: Path) -> None:
+    outcome = restore(invoke, checkpoint, folder, "--samples", 3, "--json")
+    assert outcome.code == 0, outcome.err
+    first = json.loads(outcome.out)["restored"][0]["uncertainty"]
+    mean, most = first["mean_levels"], first["max_levels"]
+    assert f"a.png: the answers differ by {mean:.2f} levels of 255 on average" in outcome.err
+    assert f"{most:.1f} at most" in outcome.err
+
+
+def test_a_file_is_no_folder_to_write_to(invoke: Invoke, checkpoint: Path, folder: Path) -> None:
+    (folder / "out").write_text("mine")
+    outcome = restore(invoke, checkpoint, folder)
+    assert outcome.code == 4
+    assert "out is a file; a folder is written there. Choose another -o." in outcome.err
+
+
+def test_other_reading_options_are_another_restoration(
+    invoke: Invoke, checkpoint: Path, folder: Path
+) -> None:
+    assert restore(invoke, checkpoint, folder).code == 0
+    outcome = restore(invoke, checkpoint, folder, "--page", 1)
+    assert outcome.code == 4
+    assert "was made otherwise (how files are read)" in outcome.err
 
 
 @pytest.mark.parametrize("colour", ["250,3,250", "#fa03fa", "#FA03FA"])

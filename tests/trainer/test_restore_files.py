@@ -60,7 +60,7 @@ def given(tmp_path: Path) -> Given:
     torch.manual_seed(0)
     model = PartialConvUNet(ModelConfig(4, 3)).eval()
     network = Network(model, CPU, Path("net.safetensors"), "0" * 64, 7, None)
-    settings = Settings(tile=32, overlap=8)
+    settings = Settings(tile=32, overlap=16)
     return Given(network, settings, tmp_path / "out", False, False, set(), lambda text: None)
 
 
@@ -215,6 +215,16 @@ class TestChecks:
         little = replace(given.network, holes=replace(trained, radius_px_max=12.5))
         record, _ = restore_one(task, replace(given, network=little, out=given.out / "4"))
         assert len(record["warnings"]) == 1
+
+    def test_overlaps_that_leave_seams_are_warned_of(self, given: Given, task: Task) -> None:
+        narrow = with_settings(replace(given, out=given.out / "1"), tile=64, overlap=31)
+        (told,) = restore_one(task, narrow)[0]["warnings"]
+        assert "tiles of 64 px that overlap by 31 px leave seams; give --overlap 32 or more" in told
+        for number, (tile, overlap) in enumerate(((64, 32), (90, 0))):
+            wide = with_settings(
+                replace(given, out=given.out / f"w{number}"), tile=tile, overlap=overlap
+            )
+            assert restore_one(task, wide)[0]["warnings"] == []
 
     def test_a_mask_of_another_size_leaves_nothing(self, given: Given, task: Task) -> None:
         assert task.mask is not None

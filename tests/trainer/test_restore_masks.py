@@ -89,15 +89,16 @@ class TestColours:
     def test_holes_of_a_colour(self) -> None:
         valid = two_holes()
         source = PictureInMemory(painted(valid, (255, 0, 255)))
-        found = holes_by_colour(source, MaskColour((255, 0, 255)), Path("p.png"))
+        found, told = holes_by_colour(source, MaskColour((255, 0, 255)), Path("p.png"))
         assert np.array_equal(found, valid)
+        assert told == []
 
     def test_tolerance_is_of_every_channel(self) -> None:
         picture = np.full((6, 9, 3), 100, dtype=np.uint8)
         picture[0, 0] = (255, 4, 250)
         picture[0, 1] = (255, 6, 255)
         source = PictureInMemory(picture)
-        found = holes_by_colour(source, MaskColour((255, 0, 255), 5), Path("p.png"))
+        found, _ = holes_by_colour(source, MaskColour((255, 0, 255), 5), Path("p.png"))
         assert np.argwhere(found == 0).tolist() == [[0, 0]]
 
     def test_what_is_not_there_is_no_hole(self) -> None:
@@ -110,8 +111,32 @@ class TestColours:
                 whole = super().window(top, left, height, width)
                 return replace(whole, there=there[top : top + height, left : left + width])
 
-        found = holes_by_colour(Half(picture), MaskColour((0, 0, 0)), Path("p.png"))
+        found, _ = holes_by_colour(Half(picture), MaskColour((0, 0, 0)), Path("p.png"))
         assert np.array_equal(found, 1 - there)
+
+    def test_what_jpeg_leaves_of_a_colour_is_told_or_refused(self) -> None:
+        picture = np.full((40, 60, 3), 100, dtype=np.uint8)
+        picture[10:20, 10:20] = (255, 0, 255)
+        picture[20:22, 10:20] = (240, 20, 230)  # 20 beside it
+        picture[35, 50:60] = (240, 20, 230)  # far from it
+        colour, name = MaskColour((255, 0, 255)), Path("p.jpg")
+        valid, told = holes_by_colour(PictureInMemory(picture), colour, name)
+        assert (valid == 0).sum() == 100
+        assert len(told) == 1
+        assert told[0].startswith(
+            "20 more pixels beside the 100 that have the colour 255,0,255 of p.jpg differ from it "
+            "by 40 levels at most"
+        )
+        picture[12:20, 10:20] = (240, 20, 230)  # now 20 have it, and 100 nearly
+        with pytest.raises(MaskError, match=r"100 more pixels .* Give --mask-tolerance 40; if"):
+            holes_by_colour(PictureInMemory(picture), colour, name)
+        valid, told = holes_by_colour(PictureInMemory(picture), colour, name, trust_mask=True)
+        assert (valid == 0).sum() == 20
+        assert len(told) == 1
+        wide = MaskColour((255, 0, 255), 40)
+        valid, told = holes_by_colour(PictureInMemory(picture), wide, name)
+        assert (valid == 0).sum() == 130
+        assert told == []
 
     def test_no_such_pixel(self) -> None:
         source = PictureInMemory(np.full((6, 9, 3), 100, dtype=np.uint8))
@@ -193,6 +218,16 @@ class TestRim:
         picture = np.repeat(np.clip(glow, 0, 255)[..., None], 3, axis=-1).astype(np.uint8)
         picture[valid == 0] = 255
         assert width_of_rim(picture, valid) == 0
+
+    @pytest.mark.parametrize(("short_px", "width"), [(5, 5), (12, 0)])
+    def test_of_an_uneven_colour_only_narrow_rims_count(self, short_px: int, width: int) -> None:
+        """Plaster that nobody painted: a wide rim of it is chance."""
+        valid = two_holes()
+        picture = painted(dilate_holes(valid, short_px), (200, 190, 180))
+        uneven = np.random.RandomState(4).randint(-12, 13, picture.shape[:2])[..., None]
+        inside = dilate_holes(valid, short_px) == 0
+        picture[inside] = np.clip(picture.astype(int) + uneven, 0, 255)[inside]
+        assert width_of_rim(picture, valid) == width
 
     def test_it_is_told_with_the_dilate_that_covers_it(self) -> None:
         valid = two_holes()

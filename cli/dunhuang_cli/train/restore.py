@@ -145,6 +145,7 @@ def restore(
     """
     _refuse_unclear(mask, white_is, mask_colour, mask_tolerance)
     require_torch()
+    from dunhuang_data.errors import OutputExistsError
     from dunhuang_trainer.restore.batch import find_tasks, restore_batch
     from dunhuang_trainer.restore.masks import MaskColour
     from dunhuang_trainer.restore.one import Given, identities
@@ -162,13 +163,18 @@ def restore(
         compare=compare,
         reading=reading,
     )
+    if out.exists() and not out.is_dir():
+        raise OutputExistsError(f"{out} is a file; a folder is written there. Choose another -o.")
     tasks, failed = find_tasks(pictures, mask, compare, samples, out)
     inputs = [one.picture for one in tasks] + [one.mask for one in tasks if one.mask]
     network = _load(checkpoint, device)
     never_replaced = identities([*inputs, checkpoint])
     given = Given(network, settings, out, overwrite, trust_mask, never_replaced, console.say)
     line = shlex.join(["dunhuang-train", *sys.argv[1:]])
-    with console.goes_on_with(line), console.progress(len(tasks), "restoring") as progress:
+    with (
+        console.goes_on_with(line, also_on_term=True),
+        console.progress(len(tasks), "restoring") as progress,
+    ):
         batch = restore_batch(tasks, given, failed, progress, _show_if_verbose)
     _report(batch, json)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dunhuang_data.atomic import new_file
+from dunhuang_data.atomic import explained, new_file
 from dunhuang_trainer.checkpoint import load_weights
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.netexport.checking import (
@@ -127,7 +127,7 @@ def export_network(checkpoint: Path, to: str, out: Path, check: bool = False) ->
     document = network_document(info, hashlib.sha256(checkpoint.read_bytes()).hexdigest())
     data = kind.write(model, document)
     checked: tuple[CheckedSize, ...] = ()
-    with new_file(out) as temporary:
+    with explained(out, every=True), new_file(out) as temporary:
         temporary.write_bytes(data)
         if check:
             checked = tuple(check_export(model, kind.load(temporary)))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from dunhuang_data.errors import MaskError, PictureError
@@ -16,6 +17,9 @@ from dunhuang_trainer.restore.glimpses import glimpses
 from dunhuang_trainer.restore.holes import BAND
 from dunhuang_trainer.restore.rim import look_at_rim, probably_inverted
 from dunhuang_trainer.restore.sources import Source
+
+NEARLY = 40  # levels in every channel: what JPEG does to a painted colour
+BESIDE_PX = 8  # its block
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +107,64 @@ def check_size(picture: Path, shape_hw: tuple[int, int], mask: Path, page: int =
     raise PictureError(sentence)
 
 
-def holes_by_colour(source: Source, colour: MaskColour, picture: Path) -> UInt8Array:
+def holes_by_colour(
+    source: Source, colour: MaskColour, picture: Path, trust_mask: bool = False
+) -> tuple[UInt8Array, list[str]]:
     """Find the holes of a picture that shows them in one colour.
 
     Returns
     -------
-    (H, W) uint8
+    valid : (H, W) uint8
         1 = known; 0 = hole: a pixel of this colour, in 8-bit sRGB.
+    told : list of str
+        That more pixels nearly have it, as JPEG leaves them.
 
     Raises
     ------
     MaskError
-        If no pixel has it.
+        If no pixel has it; or if most of those that nearly have it would be missed.
     """
     height, width = source.shape_hw
     valid = np.ones((height, width), dtype=np.uint8)
+    nearly = np.zeros((height, width), dtype=np.uint8)
     wanted = np.array(colour.rgb, dtype=np.int16)
     rows = max(1, BAND // 8 // width)
     for top in range(0, height, rows):
         window = source.window(top, 0, min(rows, height - top), width)
         levels = np.rint(window.srgb * np.float32(255)).astype(np.int16)
-        alike = (np.abs(levels - wanted) <= colour.tolerance).all(axis=-1)
-        valid[top : top + rows] = ~(alike & (window.there == 1))
+        apart = np.abs(levels - wanted).max(axis=-1)
+        there = window.there == 1
+        valid[top : top + rows] = ~((apart <= colour.tolerance) & there)
+        nearly[top : top + rows] = (apart > colour.tolerance) & (apart <= NEARLY) & there
     if valid.all():
         raise MaskError(
             f"No pixel of {picture} has the colour {colour} of --mask-colour (8-bit sRGB). Look at "
             "its holes with a colour picker; a picture saved as JPEG needs --mask-tolerance."
         )
-    return valid
+    return valid, _missed(valid, nearly, f"the colour {colour} of {picture}", trust_mask)
+
+
+def _missed(valid: UInt8Array, nearly: UInt8Array, named: str, trust_mask: bool) -> list[str]:
+    """Tell of pixels beside holes that nearly have their colour."""
+    box = np.ones((2 * BESIDE_PX + 1, 2 * BESIDE_PX + 1), dtype=np.uint8)
+    grown = 1 - valid
+    for _ in range(8):  # along what nearly has the colour, not across what has not
+        wider = np.asarray(cv2.dilate(grown, box), dtype=np.uint8) & (nearly | grown)
+        if np.array_equal(wider, grown):
+            break
+        grown = wider
+    found = valid.size - int(np.count_nonzero(valid))
+    missed = int(np.count_nonzero(grown)) - found
+    if missed <= found // 20:
+        return []
+    sentence = (
+        f"{missed:,} more pixels beside the {found:,} that have {named} differ from it by "
+        f"{NEARLY} levels at most, as JPEG and soft brushes leave them. Give --mask-tolerance "
+        f"{NEARLY}"
+    )
+    if missed > 2 * found and not trust_mask:
+        raise MaskError(f"{sentence}; if the mask is right as it is, --trust-mask.")
+    return [f"{sentence}, if they are holes too."]
 
 
 def check_mask(

@@ -1,5 +1,6 @@
 """Restore one picture file: checked, restored, written like the input, and recorded."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ from dunhuang_trainer.restore.records import FORMAT, Settings, difference, is_fi
 from dunhuang_trainer.trained_holes import TrainedHoles
 
 Tell = Callable[[str], None]
+LEAST_OVERLAP = 32  # px; of tiles of 64 px that overlap by 8, seams can be seen
+EVERY_S = 30.0  # seconds between two lines on how far a picture is
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,12 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
     kept = valid if settings.keep_known else known
     if kept.all():
         given.tell(f"Note: the mask of {task.picture} has no hole, so it is only copied.")
+    enough = min(max(LEAST_OVERLAP, settings.tile // 8), settings.tile // 2)
+    if max(known.shape) > settings.tile and settings.overlap < enough:
+        warnings.append(
+            f"tiles of {settings.tile} px that overlap by {settings.overlap} px leave seams; give "
+            f"--overlap {enough} or more."
+        )
     radius = largest_radius(known)
     _compare_with_training(radius, given.network.holes, warnings)
     with explained(folder, every=True):
@@ -163,7 +172,7 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
         names.record.unlink(missing_ok=True)
     outcome = _write(own, names, Job(own, known, kept, TilePredictor(
         given.network.model, given.network.device, settings.samples
-    ), settings.tile, settings.overlap), settings)  # fmt: skip
+    ), settings.tile, settings.overlap), settings, given.tell)  # fmt: skip
     if outcome.out_of_reach_px:
         warnings.append(
             f"{outcome.out_of_reach_px:,} hole pixels are too far from every known one for this "
@@ -172,6 +181,11 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
         )
     for warning in warnings:
         given.tell(f"Warning: {task.picture}: {warning}")
+    if settings.samples > 1 and not kept.all():
+        given.tell(
+            f"{task.picture}: the answers differ by {outcome.deviation_mean:.2f} levels of 255 on "
+            f"average, {outcome.deviation_max:.1f} at most (standard deviation)."
+        )
     record = _record(made_of, names, own, kept, radius, outcome, warnings, given)
     write_json(names.record, record)
     with suppress(OSError):
@@ -199,7 +213,9 @@ def _valid(own: OwnPicture, task: Task, given: Given, warnings: list[str]) -> UI
     settings = given.settings
     if task.mask is None:
         assert settings.mask_colour is not None  # the command sees to it
-        valid = holes_by_colour(own, settings.mask_colour, task.picture)
+        colour = settings.mask_colour
+        valid, told = holes_by_colour(own, colour, task.picture, given.trust_mask)
+        warnings += told
         named = f"the mask by the colour {settings.mask_colour}"
     else:
         valid, told = read_strictly(task.mask, settings.white_is, settings.grey == "threshold")
@@ -222,16 +238,31 @@ def _compare_with_training(
         )
 
 
-def _write(own: OwnPicture, names: Names, job: Job, settings: Settings) -> Outcome:
+class _RowsTold:
+    """Says now and then how far a large picture is."""
+
+    def __init__(self, picture: Path, height: int, tell: Tell) -> None:
+        self._picture, self._height, self._tell = picture, height, tell
+        self._done, self._last = 0, time.monotonic()
+
+    def __call__(self, rows: int) -> None:
+        self._done += rows
+        if time.monotonic() - self._last >= EVERY_S:
+            self._last = time.monotonic()
+            self._tell(f"{self._picture}: {self._done:,} of {self._height:,} rows")
+
+
+def _write(own: OwnPicture, names: Names, job: Job, settings: Settings, tell: Tell) -> Outcome:
     """Restore, and write the picture and what lies beside it."""
+    progress = _RowsTold(own.facts.path, own.shape_hw[0], tell)
     shape = (*own.shape_hw, own.channels)
     with rows_of(shape, own.dtype, names.folder) as rows:
         if settings.samples > 1:
             with rows_of(own.shape_hw, np.uint8, names.folder) as deviation:
-                outcome = restore_into(job, rows, deviation)
+                outcome = restore_into(job, rows, deviation, progress)
                 write_levels(names.uncertainty, deviation)
         else:
-            outcome = restore_into(job, rows)
+            outcome = restore_into(job, rows, progress=progress)
         write_like(own, names.restored, rows)
     check_kept(own, job.kept, names.restored, settings.reading)
     if settings.compare:

@@ -94,7 +94,9 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
         if part == "settings":
             changed = [name for name in new if old.get(name) != new[name]]
             if changed:
-                return ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+                named = (f"--{name.replace('_', '-')}" for name in changed if name != "reading")
+                others = ["how files are read"] if "reading" in changed else []
+                return ", ".join([*named, *others])
         elif old.get("sha256") != new.get("sha256"):
             return f"another {part}" + (" picture" if part == "input" else "")
     return ""

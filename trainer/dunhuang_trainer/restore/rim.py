@@ -19,6 +19,8 @@ RINGS = 32  # of one px each, that are looked at outside of a hole
 WIDEST = 24  # the last one that can be a rim; those beyond it are the wall
 ONE_COLOUR = 0.9  # share of pixels within LIKE of their median that makes them of one colour
 LIKE = 16  # levels
+PAINTED = 5  # levels; of holes whose colour is less even, as plaster's, wide rims are chance
+WIDEST_OF_UNEVEN = 10  # rings
 PLAIN = 12.0  # levels; a wall nearer to the hole's colour than this tells nothing
 CLEAR = 0.8  # of the wall's difference from the hole's colour: a ring below it is no wall
 SLIGHT = 0.955  # the same, of the rings just beyond
@@ -93,7 +95,9 @@ def look_at_rim(seen: Sequence[Glimpse]) -> Rim | None:
     if not wall >= PLAIN:
         return None
     red, green, blue = np.rint(colour).astype(int).tolist()
-    return Rim((red, green, blue), _width(ring / wall, pixels_of_first >= FEWEST))
+    width = _width(ring / wall, pixels_of_first >= FEWEST)
+    even = (np.abs(pixels - colour).max(axis=1) <= PAINTED).mean() >= ONE_COLOUR
+    return Rim((red, green, blue), width if even or width <= WIDEST_OF_UNEVEN else 0)
 
 
 def _width(ring: NDArray[np.float64], enough: bool) -> int:
