@@ -223,6 +223,23 @@ def test_only_what_everyone_has_is_judged(tmp_path: Path) -> None:
     assert scores[0].values["mse_whole"] == 0
 
 
+def test_large_pictures_are_alone_in_their_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "MOST_PIXELS", 2000)
+    seen: list[int] = []
+
+    def count(targets: Sequence[Target]) -> list[UInt8Array]:
+        seen.append(len(targets))
+        return inverted(targets)
+
+    shapes = [(20, 30), (20, 31), (50, 60), (20, 30), (20, 30), (20, 30), (20, 30)]
+    scores = evaluate(Drawn(*shapes), range(7), {"theirs": count}, baselines=[], batch_size=3)
+    assert seen == [2, 1, 3, 1]  # 1,220 px; 3,000; 1,800 and as many as are asked for; the rest
+    assert len(scores) == 7
+    seen.clear()
+    assert evaluate(Drawn((20, 30)), [], {"theirs": count}, baselines=[]) == []
+    assert seen == []
+
+
 def test_few_pixels_are_worth_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "cores", lambda: 3)
     assert workers_for([(256, 256)] * 10) == 1

@@ -25,6 +25,8 @@ from dunhuang_trainer.restore import restore_picture
 
 WORTH_A_PROCESS = 2_000_000  # pixels: some ten seconds of filling and scoring
 
+MOST_PIXELS = 4_000_000  # of a batch: as many pictures as there are methods are made of each
+
 Restorer = Callable[[Sequence[Target]], Sequence[UInt8Array]]
 """Takes some targets, and returns one restored picture, (H, W, 3) uint8, for each."""
 
@@ -181,10 +183,26 @@ def _jobs(
     course: bool,
 ) -> Iterator[_Job]:
     """Read the targets batch by batch, and let the restorers at them, as jobs are asked for."""
-    for first in range(0, len(places), batch_size):
-        read = tuple(targets.read(places[first : first + batch_size]))
+    for first, some in _batches(targets, places, batch_size):
+        read = tuple(targets.read(some))
         restored = {name: restore(read) for name, restore in restorers.items()}
         yield _Job(first, read, restored, baselines, course)
+
+
+def _batches(
+    targets: Targets, places: Sequence[int], batch_size: int
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Part places into batches, each with where it begins; large pictures are alone in theirs."""
+    first = pixels = 0
+    for number, place in enumerate(places):
+        height, width = targets.shape_of(place)
+        full = number - first == batch_size or pixels + height * width > MOST_PIXELS
+        if number > first and full:
+            yield first, places[first:number]
+            first, pixels = number, 0
+        pixels += height * width
+    if places:
+        yield first, places[first:]
 
 
 def _judge(job: _Job, learned: LearnedScores | None = None) -> tuple[int, list[SampleScore]]:
