@@ -1,12 +1,13 @@
 """A dry run: the right times are multiplied by the right counts, and memory is seen."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
 from dunhuang_data.errors import EnvironmentProblem
-from dunhuang_trainer import memory
 from dunhuang_trainer.training.dry_run import DryRun, duration, measure
 
 CPU = torch.device("cpu")
@@ -59,18 +60,33 @@ def test_without_a_validation_split_none_is_counted() -> None:
     assert str(found).endswith("the run: 1 step, about 50 s")
 
 
-def test_the_memory_of_the_steps_is_seen_even_where_it_is_freed() -> None:
-    def step() -> None:
-        bytearray(b"\1") * (80 * 2**20)
+OF_STEPS = """
+import torch
+from dunhuang_trainer import memory
+from dunhuang_trainer.training.dry_run import measure
 
-    earlier = bytearray(b"\1") * (200 * 2**20)  # an earlier peak is none of the steps'
-    del earlier
-    found = measure(step, None, device=CPU, batch_size=1, steps=1)
-    assert 75 < found.grown_mb < 150
-    assert found.memory_mb > found.grown_mb
-    assert found.reserved_mb is None
-    assert found.free_mb == pytest.approx(memory.free_bytes(CPU) / 1e6, rel=0.5)
-    assert f"{found.grown_mb:,.0f} MB of them for the steps (an estimate" in str(found)
+CPU = torch.device("cpu")
+
+
+def step() -> None:
+    bytearray(b"1") * (80 * 2**20)
+
+
+earlier = bytearray(b"1") * (200 * 2**20)  # an earlier peak is none of the steps'
+del earlier
+found = measure(step, None, device=CPU, batch_size=1, steps=1)
+assert 75 < found.grown_mb < 150, found
+assert found.memory_mb > found.grown_mb
+assert found.reserved_mb is None
+assert 0.5 < found.free_mb / (memory.free_bytes(CPU) / 1e6) < 2, found
+assert f"{found.grown_mb:,.0f} MB of them for the steps (an estimate" in str(found)
+"""
+
+
+def test_the_memory_of_the_steps_is_seen_even_where_it_is_freed() -> None:
+    """In a process of its own: what other tests left would be freed meanwhile."""
+    done = subprocess.run([sys.executable, "-c", OF_STEPS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_on_a_gpu_what_torch_reserved_is_said() -> None:

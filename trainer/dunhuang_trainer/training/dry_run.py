@@ -1,5 +1,6 @@
 """A few steps of a run that writes nothing: what a step takes, and so what the run will take."""
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -132,6 +133,7 @@ def measure(
     EnvironmentProblem
         If a batch does not fit on the GPU.
     """
+    gc.collect()  # what nobody needs any more would be freed in the middle of a step
     before = _used(device)
     reset_peak(device)
 
