@@ -84,6 +84,12 @@ def test_a_checkpoint_on_a_dataset(
             assert means["scores"][score]["mean"] == pytest.approx(expected)
     # a network of random weights is far behind
     assert "network is behind Telea in the holes" in " ".join(outcome.err.split())
+    heading = outcome.err.partition("MSE hole by hole ratio")[2].splitlines()[2]
+    columns = [one.strip() for one in heading.split("┃")[1:-1]]
+    assert columns[2:] == ["network", *(one for one in BASELINES if one != "push-pull")]
+    tables = (out / "tables.txt").read_text()
+    assert all(name in tables for name in BASELINES)
+    assert tables.count("by hole ratio") >= 4  # of the MSE, the PSNR and both SSIMs
     sheet = read_picture(out / "sheet.png")
     assert sheet.std() > 5
     assert "[evaluate]" in (out / "run.toml").read_text()

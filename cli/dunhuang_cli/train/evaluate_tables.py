@@ -28,8 +28,9 @@ def tables_of(
     from dunhuang_trainer.metrics import WHY_THEY_DIFFER
 
     tables = overall_tables(evaluation, WHY_THEY_DIFFER)
-    apart = () if full else ("white", "push-pull")  # without them one table fits a screen
-    shown = [one for one in evaluation.methods if one not in apart] or evaluation.methods
+    # without the plainer of two, one network beside all fills fits a screen
+    shown = [one for one in evaluation.methods if full or one != "push-pull"]
+    shown = shown or list(evaluation.methods)
     for score in CELL_SCORES if full else CELL_SCORES[:1]:
         for measure in ("hole ratio", "depth"):
             tables += bucket_tables(evaluation, score, measure, shown, intervals=full)
