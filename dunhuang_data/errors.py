@@ -10,6 +10,12 @@ class DunhuangError(Exception):
     exit_code = 1
 
 
+def says_out_of_memory(error: BaseException) -> bool:
+    """Whether an error's text says that memory did not suffice; libraries have no class for it."""
+    texts = ("out of memory", "can't allocate memory", "not enough memory")
+    return any(text in str(error).lower() for text in texts)
+
+
 class UsageProblem(DunhuangError):
     """Options that contradict each other or ask for the impossible."""
 

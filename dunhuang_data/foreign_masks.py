@@ -6,7 +6,6 @@ where nothing else can be meant, and said.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from dunhuang_data.errors import PictureError
 from dunhuang_data.pictures import inspect_picture, open_picture
+from dunhuang_data.pictures.png_chunks import SIGNATURE, as_chunk
 from dunhuang_data.polarity import WhiteIs, valid_from_grey
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
@@ -24,7 +24,6 @@ from dunhuang_data.types import UInt8Array
 MOST_COLORED = 0.001  # share of the pixels of a mask
 BAND = 1 << 22  # pixels that are looked at together, about
 MOST_GREY = 0.5  # share of the pixels; JPEG and smooth resizing leave far less
-PNG = b"\x89PNG\r\n\x1a\n"
 EXPORT = "Export the holes alone, in black (0) and white (255)."
 
 
@@ -161,7 +160,7 @@ def _palette_numbers(path: Path) -> UInt8Array | None:
     palette of black alone; read through its colours such a mask is black everywhere.
     """
     data = path.read_bytes()
-    if not data.startswith(PNG) or data[25] != 3:  # colour type: palette
+    if not data.startswith(SIGNATURE) or data[25] != 3:  # colour type: palette
         return None
     colours = next((body for kind, body in _chunks(data) if kind == b"PLTE"), b"")
     if len({colours[first : first + 3] for first in range(0, len(colours), 3)}) != 1:
@@ -179,21 +178,17 @@ def _palette_numbers(path: Path) -> UInt8Array | None:
 
 def _without_palette(data: bytes) -> bytes:
     """Turn a palette PNG into a grey one of the same numbers."""
-    parts = [PNG]
+    parts = [SIGNATURE]
     for kind, body in _chunks(data):
         if kind == b"IHDR":
-            parts.append(_chunk(kind, body[:9] + b"\x00" + body[10:]))
+            parts.append(as_chunk(kind, body[:9] + b"\x00" + body[10:]))
         elif kind in (b"IDAT", b"IEND"):
-            parts.append(_chunk(kind, body))
+            parts.append(as_chunk(kind, body))
     return b"".join(parts)
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = len(PNG)
+    place = len(SIGNATURE)
     while place + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, place)
         yield data[place + 4 : place + 8], data[place + 8 : place + 8 + length]

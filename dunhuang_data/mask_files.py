@@ -1,4 +1,4 @@
-"""Masks of the real damage of a picture, by windows."""
+"""Mask files that belong to a picture: of its size; and its real damage, by windows."""
 
 from pathlib import Path
 
@@ -9,6 +9,17 @@ from dunhuang_data.foreign_masks import MOST_COLORED, MOST_GREY
 from dunhuang_data.pictures import open_picture
 from dunhuang_data.recipe import ReadingRecipe
 from dunhuang_data.types import UInt8Array
+
+
+def differing_sizes(
+    mask: str, mask_hw: tuple[int, ...], picture: str, picture_hw: tuple[int, ...]
+) -> str:
+    """Return the sentence on a mask that is not of its picture's size, heights first."""
+    return (
+        f"The {mask} is {mask_hw[0]} x {mask_hw[1]} px (height x width), {picture} "
+        f"{picture_hw[0]} x {picture_hw[1]} px. They must be of one size; masks are never "
+        "resampled."
+    )
 
 
 class DamageMask:
@@ -25,11 +36,8 @@ class DamageMask:
         self._white_is_damage = damage_is == "white"
         self.shape_hw = self._mask.shape_hw
         if self.shape_hw != shape_hw:
-            (height, width), (mask_height, mask_width) = shape_hw, self.shape_hw
             raise PictureError(
-                f"The damage mask {path} is {mask_height} x {mask_width} px (height x width), its "
-                f"picture {height} x {width} px. They must be of one size; masks are never "
-                "resampled."
+                differing_sizes(f"damage mask {path}", self.shape_hw, "its picture", shape_hw)
             )
 
     def window(self, top: int, left: int, height: int, width: int) -> tuple[UInt8Array, UInt8Array]:

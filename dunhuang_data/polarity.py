@@ -13,6 +13,9 @@ from dunhuang_data.types import UInt8Array
 
 MEANING = "1 = known pixel, 0 = hole"
 
+MOSTLY_HOLES = 0.6
+"""Above it masks are probably the wrong way round: real damage leaves more than it takes."""
+
 WhiteIs = Literal["hole", "known"]
 
 

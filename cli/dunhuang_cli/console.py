@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import click
 
-from dunhuang_data.errors import DunhuangError, EnvironmentProblem
+from dunhuang_data.errors import DunhuangError, EnvironmentProblem, says_out_of_memory
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -212,12 +212,6 @@ def goes_on_with(line: str, also_on_term: bool = False) -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether this is how torch says so: a RuntimeError on CPU and GPU alike."""
-    texts = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
-
-
 def run(group: click.Group, name: str) -> NoReturn:
     """Run a command and leave with its exit code: 0, 1, 2, 3, 4, 5 or 130 (see docs/errors)."""
     verbose = {"-v", "--verbose"} & set(sys.argv[1:]) or os.environ.get("DUNHUANG_VERBOSE")
@@ -250,7 +244,9 @@ def _answer(error: BaseException, name: str) -> int:
     if isinstance(error, DunhuangError):
         say(f"Error: {error}")
         return error.exit_code
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+    # torch says so by a RuntimeError, on CPU and GPU alike
+    torchs = isinstance(error, RuntimeError) and says_out_of_memory(error)
+    if isinstance(error, MemoryError) or torchs:
         say(
             "Error: The memory did not suffice. Make --batch, --width, --tile, --size, --shard-size"
         )

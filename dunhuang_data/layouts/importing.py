@@ -14,9 +14,7 @@ from dunhuang_data.layouts.pairing import pair_files
 from dunhuang_data.layouts.reading import ReadJob, read_entry
 from dunhuang_data.layouts.records import Entry, Layout, PictureRow, ReadPicture
 from dunhuang_data.pictures import raise_together
-from dunhuang_data.polarity import WhiteIs
-
-SUSPICIOUS_RATIO = 0.6  # mean; real damage leaves more than it takes
+from dunhuang_data.polarity import MOSTLY_HOLES, WhiteIs
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +200,7 @@ def _about_masks(rows: Sequence[PictureRow]) -> list[str]:
         if not ratios:
             continue
         mean = float(np.mean([ratio for ratio, _ in ratios]))
-        if mean > SUSPICIOUS_RATIO:
+        if mean > MOSTLY_HOLES:
             found.append(
                 f"The mean {what} ratio is {mean:.2f}: most of the masks is {what}. If it is the "
                 "other way round, give the other --white-is."

@@ -9,6 +9,7 @@ from dunhuang_data.errors import DataProblem, PictureError
 from dunhuang_data.foreign_masks import ForeignMask, read_mask
 from dunhuang_data.layouts.detection import photograph_of
 from dunhuang_data.layouts.records import Entry, PictureRow, ReadPicture
+from dunhuang_data.mask_files import differing_sizes
 from dunhuang_data.pictures import inspect_picture, read_picture, sha256_of_file
 from dunhuang_data.pictures.facts import PictureFacts
 from dunhuang_data.polarity import WhiteIs, hole_ratio, pack
@@ -101,11 +102,8 @@ def _picture(path: Path, compared: bool) -> tuple[PictureFacts, UInt8Array | Non
 def _differing(facts: PictureFacts, mask: ForeignMask, path: Path | None) -> list[str]:
     if mask.valid.shape == (facts.height, facts.width):
         return []
-    height, width = mask.valid.shape
-    return [
-        f"The mask {path} is {height} x {width} px (height x width), the picture {facts.path} "
-        f"{facts.height} x {facts.width} px. They must be of one size; masks are never resampled."
-    ]
+    size_hw = (facts.height, facts.width)
+    return [differing_sizes(f"mask {path}", mask.valid.shape, f"the picture {facts.path}", size_hw)]
 
 
 def _with_mask(

@@ -20,11 +20,10 @@ from dunhuang_data.mask_bank.files import (
 )
 from dunhuang_data.mask_recipe import MaskRecipe
 from dunhuang_data.pictures import pictures_below, raise_together, sha256_of_file
-from dunhuang_data.polarity import WhiteIs, hole_ratio, pack, unpack
+from dunhuang_data.polarity import MOSTLY_HOLES, WhiteIs, hole_ratio, pack, unpack
 from dunhuang_data.types import UInt8Array
 
 TABLE = "files.csv"
-SUSPICIOUS_RATIO = 0.6  # mean; real damage leaves more than it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class ForeignMasks:
         """Return what makes one doubt that the masks were understood, in sentences."""
         found: list[str] = []
         ratios = [file.hole_ratio for file in self.files]
-        if np.mean(ratios) > SUSPICIOUS_RATIO:
+        if np.mean(ratios) > MOSTLY_HOLES:
             found.append(
                 f"The mean hole ratio is {np.mean(ratios):.2f}: most of the masks is a hole. If "
                 "it is the other way round, give the other --white-is."

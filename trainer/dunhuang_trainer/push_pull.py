@@ -20,6 +20,7 @@ from dunhuang_trainer.partial_conv import without_autocast
 STEPS = 4  # of smoothing, at every size but the full one
 STEPS_AT_FULL_SIZE = 8
 MID_GREY = 0.5
+LEAST_WEIGHT = 1 / 4096  # of a window of which anything counts; its mean is that of what counts
 TRUSTED = 1 / 16  # a coarse pixel counts in full if so much of its window's weight is known
 
 
@@ -77,7 +78,7 @@ def _pull(known: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     (B, C, H, W), (B, 1, H, W) in [0, 1] -> the same at H/2, W/2, rounded up.
     """
     total = halved(weight)
-    return halved(known * weight) / total.clamp(min=1 / 4096), (total / TRUSTED).clamp(max=1)
+    return halved(known * weight) / total.clamp(min=LEAST_WEIGHT), (total / TRUSTED).clamp(max=1)
 
 
 def halved(x: Tensor) -> Tensor:

@@ -122,15 +122,16 @@ def evaluate(
     array = score_array(scores, names)
     evaluation = evaluation_of(array, names, seed=seed)
     compared = _comparisons(array, names, runs, seed)
+    doubted = doubts(evaluation)
     found = {
         "judged": {one.name: one.said for one in people},
         "on": _said_of(ctx),
         "left_out": problems,
         **document(evaluation, *compared, WHY_THEY_DIFFER),
-        "doubts": doubts(evaluation),
+        "doubts": doubted,
         "fid": {} if learned is None else learned.fid(),
     }
-    said = [*sentences(evaluation), *doubts(evaluation)]
+    said = [*sentences(evaluation), *doubted]
     shown = (people[0].name, people[0].restore) if people else (fills[0], filled_with(fills[0]))
     if out is not None:
         with new_folder(out, CONTENTS, overwrite, inputs) as folder:

@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from dunhuang_data.polarity import MOSTLY_HOLES
 from dunhuang_trainer.buckets import mean_by_picture
 from dunhuang_trainer.evaluate.records import BASELINE_ORDER
 from dunhuang_trainer.evaluate.tables import REFERENCE, Evaluation, apart
 
-MOSTLY_HOLES = 0.6  # mean hole ratio; real damage leaves more than it takes
 FEW_PICTURES = 10  # of fewer, a bootstrap's intervals are too narrow
 
 

@@ -57,14 +57,14 @@ class Network:
         longest = max(height, width)
         if len(shapes) > 1 or height % multiple or width % multiple or longest > self._tile:
             return [self._in_tiles(one) for one in targets]
-        images = torch.from_numpy(np.stack([one.image for one in targets])).to(self._device)
-        valids = torch.from_numpy(np.stack([one.valid for one in targets])).to(self._device)
-        valid = valids[:, None].float()
+        images = np.stack([one.image for one in targets])
+        valids = np.stack([one.valid for one in targets])
+        valid = torch.from_numpy(valids).to(self._device)[:, None].float()
+        image = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).float() / 255
         with torch.no_grad():
-            seen = images.permute(0, 3, 1, 2).float() / 255 * valid
-            outputs = self._model.predict(seen, valid)
+            outputs = self._model.predict(image, valid)  # which looks at no hole
         predicted, reached = (output.permute(0, 2, 3, 1).cpu().numpy() for output in outputs)
-        everywhere = (reached[..., 0] > 0) | (np.stack([one.valid for one in targets]) == 1)
+        everywhere = (reached[..., 0] > 0) | (valids == 1)
         return [
             composite_uint8(predicted[place], one.image, one.valid, everywhere[place])
             if everywhere[place].all()

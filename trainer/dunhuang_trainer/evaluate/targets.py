@@ -9,6 +9,7 @@ import numpy as np
 
 from dunhuang_data.errors import DatasetError, PictureError, PlanError
 from dunhuang_data.foreign_masks import ForeignMask, read_mask
+from dunhuang_data.mask_files import differing_sizes
 from dunhuang_data.pictures import read_picture
 from dunhuang_data.polarity import WhiteIs
 from dunhuang_data.recipe import ReadingRecipe
@@ -224,9 +225,7 @@ class PictureTargets:
         found = read_mask(mask, white_is)
         if found.valid.shape != shape:
             raise PictureError(
-                f"The mask {mask} is {found.valid.shape[0]} x {found.valid.shape[1]} px (height x "
-                f"width), its picture {picture} {shape[0]} x {shape[1]} px. They must be of one "
-                "size; masks are never resampled."
+                differing_sizes(f"mask {mask}", found.valid.shape, f"its picture {picture}", shape)
             )
         if found.grey_share and self._grey == "refuse":
             raise PictureError(

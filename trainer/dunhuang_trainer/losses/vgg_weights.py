@@ -2,18 +2,17 @@
 
 import contextlib
 import hashlib
-import pickle
 import sys
 import urllib.request
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from dunhuang_data.errors import CheckpointError, EnvironmentProblem
 from dunhuang_trainer.losses.vgg import CONVOLUTIONS
+from dunhuang_trainer.weight_files import hub_folder, read_state_dict
 
 URL = "https://download.pytorch.org/models/vgg16-397923af.pth"  # torchvision's IMAGENET1K_V1
 CAFFE = "88682ab5"  # torchvision's IMAGENET1K_FEATURES: made for pictures of 0 … 255
@@ -55,7 +54,7 @@ def vgg_weights(features: Path | None) -> dict[str, Tensor]:
             f"{path} holds weights that were made for pictures of 0 … 255 (torchvision's "
             f"IMAGENET1K_FEATURES). Name those of {URL}."
         )
-    return _used(_read(path), path)
+    return _used(read_state_dict(path, partial(_unreadable, path)), path)
 
 
 def weights_sha256(weights: dict[str, Tensor]) -> str:
@@ -69,7 +68,7 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
 
 def hub_file() -> Path:
     """Return where torch and torchvision keep the file."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / URL.rpartition("/")[2]
+    return hub_folder() / URL.rpartition("/")[2]
 
 
 def _hash_prefix() -> str:
@@ -102,23 +101,8 @@ def _file_sha256(path: Path) -> str:
         raise _unreadable(path, error.strerror or str(error)) from error
 
 
-def _read(path: Path) -> Any:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file
-        raise _unreadable(path, "it is no file of weights alone") from error
-    except Exception as error:  # both raise many kinds, none of them documented
-        raise _unreadable(path, (str(error) or repr(error)).splitlines()[0]) from error
-
-
-def _used(found: Any, path: Path) -> dict[str, Tensor]:
+def _used(found: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Return what is used of a state dict, after a look at every name and every shape."""
-    if not isinstance(found, dict) or not all(
-        isinstance(name, str) and isinstance(one, Tensor) for name, one in found.items()
-    ):
-        raise _unreadable(path, f"it holds no state dict, but {type(found).__name__}")
     prefix = "features." if any(name.startswith("features.") for name in found) else ""
     tensors = {  # what else a whole network holds is not used, whatever it is called
         name.removeprefix(prefix): one for name, one in found.items() if name.startswith(prefix)

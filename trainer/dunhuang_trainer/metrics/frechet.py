@@ -16,8 +16,8 @@ import torch
 
 from dunhuang_data.errors import CheckpointError, DatasetError, EnvironmentProblem
 from dunhuang_trainer.metrics.pairs import FloatArray
-from dunhuang_trainer.metrics.weight_files import hub_folder, read_weights
 from dunhuang_trainer.torchvision_import import prepare_torchvision
+from dunhuang_trainer.weight_files import hub_folder, read_weights
 
 FEWEST = 2000
 """Pictures below which FID says more of their number than of them."""

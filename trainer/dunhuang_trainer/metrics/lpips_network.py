@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dunhuang_data.errors import EnvironmentProblem, UsageProblem
-from dunhuang_trainer.metrics.weight_files import hub_folder, pick_weights, read_weights
+from dunhuang_trainer.weight_files import hub_folder, pick_weights, read_weights
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of pictures in −1 … 1
 FILES = {  # torchvision's, and their size

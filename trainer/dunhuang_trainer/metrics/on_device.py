@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK_PIXELS = 2**24
-"""Pixels that are on the device at a time: about 4 GiB of memory."""
+"""Pixels that are on the device at a time: about 4 GiB of memory by the count of its planes."""
 
 
 def device_tallies(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from dunhuang_trainer.push_pull import (
+    LEAST_WEIGHT,
     STEPS,
     STEPS_AT_FULL_SIZE,
     TRUSTED,
@@ -29,7 +30,6 @@ from dunhuang_trainer.push_pull import (
 
 HALVINGS = 16  # written out in ONNX
 MOST_PX = 1 << HALVINGS  # the longest side that they bring to a single pixel
-LEAST_WEIGHT = 1 / 4096  # of a window of which anything counts; see push_pull
 
 
 def loop_fill(

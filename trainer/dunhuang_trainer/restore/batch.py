@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dunhuang_data.errors import DunhuangError, EnvironmentProblem, PictureError, UsageProblem
+from dunhuang_data.errors import (
+    DunhuangError,
+    EnvironmentProblem,
+    PictureError,
+    UsageProblem,
+    says_out_of_memory,
+)
 from dunhuang_data.pictures import find_pictures
 from dunhuang_data.pictures.find import SUFFIXES
 from dunhuang_trainer.restore.one import Given, Task, restore_one
@@ -192,8 +198,7 @@ def restore_batch(
 
 
 def _explained(task: Task, error: Exception) -> Failure:
-    texts = ("out of memory", "can't allocate memory", "not enough memory")
-    if isinstance(error, MemoryError) or any(text in str(error).lower() for text in texts):
+    if isinstance(error, MemoryError) or says_out_of_memory(error):
         sentence = f"The memory did not suffice for {task.picture}. Make --tile smaller."
         return Failure(str(task.picture), sentence, EnvironmentProblem.exit_code)
     sentence = (

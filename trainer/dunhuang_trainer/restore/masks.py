@@ -9,6 +9,7 @@ import numpy as np
 
 from dunhuang_data.errors import MaskError, PictureError
 from dunhuang_data.foreign_masks import read_mask
+from dunhuang_data.mask_files import differing_sizes
 from dunhuang_data.pictures import inspect_picture, picture_size
 from dunhuang_data.polarity import WhiteIs
 from dunhuang_data.recipe import ReadingRecipe
@@ -92,11 +93,8 @@ def check_size(picture: Path, shape_hw: tuple[int, int], mask: Path, page: int =
     found = picture_size(mask)
     if found == shape_hw:
         return
-    (height, width), (mask_height, mask_width) = shape_hw, found
-    sentence = (
-        f"The mask {mask} is {mask_height} x {mask_width} px (height x width), the picture "
-        f"{picture} {height} x {width} px. They must be of one size; masks are never resampled."
-    )
+    height, width = shape_hw
+    sentence = differing_sizes(f"mask {mask}", found, f"the picture {picture}", shape_hw)
     facts = inspect_picture(picture, ReadingRecipe(page=page), headers_only=True)
     if found == (width, height) and facts.orientation >= 5:
         sentence += (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dunhuang_data.polarity import MOSTLY_HOLES
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.restore.glimpses import Glimpse
 from dunhuang_trainer.restore.holes import distance_to
@@ -28,7 +29,6 @@ AHEAD = slice(3, 9)  # which of those
 STEP = 0.12  # the same: so much a ring must differ from the second one beyond it, somewhere
 FEWEST = 200  # pixels of the first ring; fewer tell no slight difference from chance
 CHANCE = 5.0  # times what rings of the wall differ from one another
-MOST_HOLE = 0.6  # share of a picture; masks that are made for training stay below
 MOST_EDGE = 0.75  # share of the pixels at a picture's edge
 
 
@@ -179,7 +179,7 @@ def probably_inverted(valid: UInt8Array, seen: Sequence[Glimpse]) -> str:
     share = 1 - float(valid.mean())
     edge = np.concatenate([valid[0], valid[-1], valid[1:-1, 0], valid[1:-1, -1]])
     at_edge = 1 - float(edge.mean())
-    if share > MOST_HOLE and at_edge > MOST_EDGE:
+    if share > MOSTLY_HOLES and at_edge > MOST_EDGE:
         return (
             f"it calls {share:.0%} of the picture holes, and {at_edge:.0%} of the pixels at its "
             "edge, so that known pixels lie in it like holes in a wall"

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from dunhuang_data.errors import PictureError
+from dunhuang_data.mask_files import differing_sizes
 from dunhuang_data.polarity import unpack
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.model import PartialConvUNet
@@ -57,11 +58,7 @@ def restore_picture(
     if valid.dtype != np.uint8 or valid.max(initial=0) > 1:
         raise ValueError("valid must be uint8 of 1 = known and 0 = hole, nothing else")
     if valid.shape != picture.shape[:2]:
-        raise PictureError(
-            f"The mask is {valid.shape[0]} x {valid.shape[1]} px (height x width), the picture "
-            f"{picture.shape[0]} x {picture.shape[1]} px. They must be of one size; masks are "
-            "never resampled."
-        )
+        raise PictureError(differing_sizes("mask", valid.shape, "the picture", picture.shape[:2]))
     if not valid.any():
         raise PictureError(
             "The mask has no known pixel, so there is nothing to restore from. If it is the wrong "

@@ -1,7 +1,7 @@
 """Files of weights that a user brings: read as weights alone, and looked at before their use."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -16,8 +16,38 @@ def hub_folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-def read_weights(path: Path, what: str, remedy: str) -> dict[str, Tensor]:
+def read_state_dict(path: Path, unreadable: Callable[[str], CheckpointError]) -> dict[str, Tensor]:
     """Return a state dict: ``.safetensors``, else as torch saves it, on the CPU.
+
+    Parameters
+    ----------
+    path : Path
+    unreadable : callable
+        Takes the reason, and returns the error to raise.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or is none.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            found = load_file(path)
+        else:  # never anything but weights: a pickle can run what its author likes
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file
+        raise unreadable("it is no file of weights alone") from error
+    except Exception as error:  # both raise many kinds, none of them documented
+        raise unreadable((str(error) or repr(error)).splitlines()[0]) from error
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(one, Tensor) for name, one in found.items()
+    ):
+        raise unreadable(f"it holds no state dict, but {type(found).__name__}")
+    return found
+
+
+def read_weights(path: Path, what: str, remedy: str) -> dict[str, Tensor]:
+    """Return a state dict that a user brings; see `read_state_dict`.
 
     Parameters
     ----------
@@ -34,26 +64,12 @@ def read_weights(path: Path, what: str, remedy: str) -> dict[str, Tensor]:
     CheckpointError
         If it is no state dict.
     """
-    try:
-        if path.suffix == ".safetensors":
-            found = load_file(path)
-        else:  # never anything but weights: a pickle can run what its author likes
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise EnvironmentProblem(f"{path}, {what}, is not there. {remedy}") from error
-    except pickle.UnpicklingError as error:  # torch's text advises to run what is in the file
-        raise CheckpointError(
-            f"{path} cannot be read as {what}: it is no file of weights alone. {remedy}"
-        ) from error
-    except Exception as error:  # both raise many kinds, none of them documented
-        reason = (str(error) or repr(error)).splitlines()[0]
-        raise CheckpointError(f"{path} cannot be read as {what}: {reason}. {remedy}") from error
-    if not isinstance(found, dict) or not all(isinstance(one, Tensor) for one in found.values()):
-        raise CheckpointError(
-            f"{path} cannot be read as {what}: it holds no state dict, but "
-            f"{type(found).__name__}. {remedy}"
-        )
-    return {str(name): value for name, value in found.items()}
+    if not path.exists():
+        raise EnvironmentProblem(f"{path}, {what}, is not there. {remedy}")
+    return read_state_dict(
+        path,
+        lambda reason: CheckpointError(f"{path} cannot be read as {what}: {reason}. {remedy}"),
+    )
 
 
 def pick_weights(
