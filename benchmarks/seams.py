@@ -10,14 +10,13 @@ edges there, so the same columns and rows of it say what is the picture's own.
 import argparse
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from benchmarks.machine import print_machine
+from benchmarks.strokes import draw_strokes
 from dunhuang_data.pictures import read_picture
-from dunhuang_data.rng import raw_words, rng_for
 from dunhuang_data.types import UInt8Array
 from dunhuang_trainer.checkpoint import load_weights
 from dunhuang_trainer.restore import restore_picture
@@ -40,7 +39,9 @@ def main() -> None:
     sums = {"in tiles": np.zeros(4), "at once": np.zeros(4)}
     for number, path in enumerate(arguments.pictures):
         picture = read_picture(path)
-        valid = _strokes(picture.shape[0], picture.shape[1], number)
+        height, width = picture.shape[:2]
+        count = max(4, STROKES * height * width // 10**6)
+        valid = draw_strokes(height, width, count, number)
         for name, tile in (("in tiles", arguments.tile), ("at once", max(valid.shape))):
             restored, _ = restore_picture(model, picture, valid, CPU, tile, arguments.overlap)
             for turn in (0, 1):  # columns, then rows
@@ -48,18 +49,6 @@ def main() -> None:
     for name, (edge, edges, inside, insides) in sums.items():
         ratio = (edge / edges) / (inside / insides)
         print(f"{name}: {ratio:.3f} ({int(edges):,} pairs of hole pixels at edges)")
-
-
-def _strokes(height: int, width: int, seed: int) -> UInt8Array:
-    """Draw lines of 6 to 29 px: 1 = known, 0 = hole."""
-    valid = np.ones((height, width), dtype=np.uint8)
-    count = max(4, STROKES * height * width // 10**6)
-    words = raw_words(rng_for(seed, "seams"), 5 * count).reshape(count, 5) >> np.uint64(33)
-    for y, x, dy, dx, thick in words.astype(int).tolist():
-        start = (x % width, y % height)
-        end = (start[0] + dx % 301 - 150, start[1] + dy % 301 - 150)
-        cv2.line(valid, start, end, 0, 6 + thick % 24)
-    return valid
 
 
 def _gradients(

@@ -19,8 +19,10 @@ from dunhuang_trainer.config import ModelConfig
 from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.restore import outputs, prediction
 from dunhuang_trainer.restore.batch import Batch, Failure, find_tasks, restore_batch
+from dunhuang_trainer.restore.given import Given, Network, Task
 from dunhuang_trainer.restore.masks import MaskColour
-from dunhuang_trainer.restore.one import Given, Network, Task, identities, restore_one
+from dunhuang_trainer.restore.one import restore_one
+from dunhuang_trainer.restore.outputs import identities
 from dunhuang_trainer.restore.records import Settings
 from dunhuang_trainer.trained_holes import TrainedHoles
 

@@ -23,7 +23,7 @@ from dunhuang_cli.reading_options import reading_options
 if TYPE_CHECKING:
     from dunhuang_data.recipe import ReadingRecipe
     from dunhuang_trainer.restore.batch import Batch
-    from dunhuang_trainer.restore.one import Network
+    from dunhuang_trainer.restore.given import Network
 
 
 class ColourType(click.ParamType[tuple[int, int, int]]):
@@ -147,8 +147,9 @@ def restore(
     require_torch()
     from dunhuang_data.errors import OutputExistsError
     from dunhuang_trainer.restore.batch import find_tasks, restore_batch
+    from dunhuang_trainer.restore.given import Given
     from dunhuang_trainer.restore.masks import MaskColour
-    from dunhuang_trainer.restore.one import Given, identities
+    from dunhuang_trainer.restore.outputs import identities
     from dunhuang_trainer.restore.records import Settings
 
     settings = Settings(
@@ -203,7 +204,7 @@ def _load(checkpoint: Path, device: str) -> "Network":
     from dunhuang_data.pictures import sha256_of_file
     from dunhuang_trainer.checkpoint import load_weights
     from dunhuang_trainer.devices import pick_device
-    from dunhuang_trainer.restore.one import Network
+    from dunhuang_trainer.restore.given import Network
 
     chosen = pick_device(device)
     model, info = load_weights(checkpoint)

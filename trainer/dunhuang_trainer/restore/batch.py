@@ -15,7 +15,8 @@ from dunhuang_data.errors import (
 )
 from dunhuang_data.pictures import find_pictures
 from dunhuang_data.pictures.find import SUFFIXES
-from dunhuang_trainer.restore.one import Given, Task, restore_one
+from dunhuang_trainer.restore.given import Given, Task
+from dunhuang_trainer.restore.one import restore_one
 
 
 @dataclass(frozen=True, slots=True)

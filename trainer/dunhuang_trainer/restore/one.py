@@ -1,15 +1,12 @@
 """Restore one picture file: checked, restored, written like the input, and recorded."""
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from dunhuang_data import __version__
 from dunhuang_data.atomic import explained, write_json
@@ -23,14 +20,13 @@ from dunhuang_data.pictures import (
 )
 from dunhuang_data.polarity import hole_ratio
 from dunhuang_data.types import UInt8Array
-from dunhuang_trainer.model import PartialConvUNet
 from dunhuang_trainer.restore.bands import Job, Outcome, restore_into
+from dunhuang_trainer.restore.given import Given, Task, Tell
 from dunhuang_trainer.restore.holes import dilate_holes, largest_radius
 from dunhuang_trainer.restore.masks import check_mask, check_size, holes_by_colour, read_strictly
 from dunhuang_trainer.restore.outputs import (
     Names,
     check_kept,
-    file_identity,
     refuse_in_use,
     rows_of,
     write_comparison,
@@ -39,78 +35,8 @@ from dunhuang_trainer.restore.prediction import TilePredictor
 from dunhuang_trainer.restore.records import FORMAT, Settings, difference, is_finished, read_record
 from dunhuang_trainer.trained_holes import TrainedHoles
 
-Tell = Callable[[str], None]
 LEAST_OVERLAP = 32  # px; of tiles of 64 px that overlap by 8, seams can be seen
 EVERY_S = 30.0  # seconds between two lines on how far a picture is
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """What restores.
-
-    Attributes
-    ----------
-    model : PartialConvUNet
-        In evaluation mode, on ``device``.
-    device : torch.device
-    path : Path
-        Of the checkpoint.
-    sha256 : str
-        Of its file.
-    step : int
-    holes : TrainedHoles or None
-        What it was trained on, where the checkpoint says it.
-    """
-
-    model: PartialConvUNet
-    device: torch.device
-    path: Path
-    sha256: str
-    step: int
-    holes: TrainedHoles | None
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One picture to restore.
-
-    Attributes
-    ----------
-    id : str
-        Its name in the output folder, without suffix; with folders, where it has some.
-    picture : Path
-    mask : Path or None
-        None if the holes are known by their colour.
-    """
-
-    id: str
-    picture: Path
-    mask: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What all pictures of a batch have in common.
-
-    Attributes
-    ----------
-    network : Network
-    settings : Settings
-    out : Path
-    overwrite, trust_mask : bool
-    inputs : set
-        Files that are never replaced; see `dunhuang_trainer.restore.outputs.file_identity`.
-    tell : callable
-        Takes a sentence for the person.
-    """
-
-    network: Network
-    settings: Settings
-    out: Path
-    overwrite: bool
-    trust_mask: bool
-    inputs: set[Any]
-    tell: Tell
 
 
 def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
@@ -135,33 +61,11 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
     if task.mask is not None:
         check_size(task.picture, own.shape_hw, task.mask, settings.reading.page)
     made_of = _made_of(task, given)
-    found = read_record(names.record)
-    why = difference(found, made_of) if found is not None else ""
-    if found is not None and not why and is_finished(found, folder):
+    found = _finished(names, made_of, given)
+    if found is not None:
         return found, False
-    products = [names.restored, names.record]
-    products += [names.uncertainty] if settings.samples > 1 else []
-    products += [names.compare] if settings.compare else []
-    replace = given.overwrite or names.unfinished.exists() or (found is not None and not why)
-    refuse_in_use(products, replace, why, given.inputs)
-
     warnings: list[str] = []
-    valid = _valid(own, task, given, warnings)
-    known = dilate_holes(valid, settings.dilate)
-    if not known.any():
-        raise MaskError(
-            f"--dilate {settings.dilate} leaves no known pixel of {task.picture}, so there is "
-            "nothing to restore from. Give less."
-        )
-    kept = valid if settings.keep_known else known
-    if kept.all():
-        given.tell(f"Note: the mask of {task.picture} has no hole, so it is only copied.")
-    enough = min(max(LEAST_OVERLAP, settings.tile // 8), settings.tile // 2)
-    if max(known.shape) > settings.tile and settings.overlap < enough:
-        warnings.append(
-            f"tiles of {settings.tile} px that overlap by {settings.overlap} px leave seams; give "
-            f"--overlap {enough} or more."
-        )
+    known, kept = _planes(own, task, given, warnings)
     radius = largest_radius(known)
     _compare_with_training(radius, given.network.holes, warnings)
     with explained(folder, every=True):
@@ -170,9 +74,9 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
             names.sweep()
         names.unfinished.touch()
         names.record.unlink(missing_ok=True)
-    outcome = _write(own, names, Job(own, known, kept, TilePredictor(
-        given.network.model, given.network.device, settings.samples
-    ), settings.tile, settings.overlap), settings, given.tell)  # fmt: skip
+    predict = TilePredictor(given.network.model, given.network.device, settings.samples)
+    job = Job(own, known, kept, predict, settings.tile, settings.overlap)
+    outcome = _write(own, names, job, settings, given.tell)
     if outcome.out_of_reach_px:
         warnings.append(
             f"{outcome.out_of_reach_px:,} hole pixels are too far from every known one for this "
@@ -191,6 +95,50 @@ def restore_one(task: Task, given: Given) -> tuple[dict[str, Any], bool]:
     with suppress(OSError):
         names.unfinished.unlink()
     return record, True
+
+
+def _finished(names: Names, made_of: dict[str, Any], given: Given) -> dict[str, Any] | None:
+    """Return the record of a picture that is done already; refuse to replace what is not ours.
+
+    Raises
+    ------
+    OutputExistsError
+    """
+    settings = given.settings
+    found = read_record(names.record)
+    why = difference(found, made_of) if found is not None else ""
+    if found is not None and not why and is_finished(found, names.folder):
+        return found
+    products = [names.restored, names.record]
+    products += [names.uncertainty] if settings.samples > 1 else []
+    products += [names.compare] if settings.compare else []
+    replace = given.overwrite or names.unfinished.exists() or (found is not None and not why)
+    refuse_in_use(products, replace, why, given.inputs)
+    return None
+
+
+def _planes(
+    own: OwnPicture, task: Task, given: Given, warnings: list[str]
+) -> tuple[UInt8Array, UInt8Array]:
+    """Return what the network may see, and what stays as it is: (H, W) uint8 of {0, 1} each."""
+    settings = given.settings
+    valid = _valid(own, task, given, warnings)
+    known = dilate_holes(valid, settings.dilate)
+    if not known.any():
+        raise MaskError(
+            f"--dilate {settings.dilate} leaves no known pixel of {task.picture}, so there is "
+            "nothing to restore from. Give less."
+        )
+    kept = valid if settings.keep_known else known
+    if kept.all():
+        given.tell(f"Note: the mask of {task.picture} has no hole, so it is only copied.")
+    enough = min(max(LEAST_OVERLAP, settings.tile // 8), settings.tile // 2)
+    if max(known.shape) > settings.tile and settings.overlap < enough:
+        warnings.append(
+            f"tiles of {settings.tile} px that overlap by {settings.overlap} px leave seams; give "
+            f"--overlap {enough} or more."
+        )
+    return known, kept
 
 
 def _made_of(task: Task, given: Given) -> dict[str, Any]:
@@ -310,8 +258,3 @@ def _record(
             "mean_levels": outcome.deviation_mean, "max_levels": outcome.deviation_max,
         }  # fmt: skip
     return record
-
-
-def identities(paths: list[Path]) -> set[Any]:
-    """Return what `file_identity` says of every file that is there."""
-    return {file_identity(path) for path in paths} - {None}

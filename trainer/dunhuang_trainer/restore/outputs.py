@@ -116,6 +116,11 @@ def file_identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def identities(paths: Iterable[Path]) -> set[Any]:
+    """Return what `file_identity` says of every file that is there."""
+    return {file_identity(path) for path in paths} - {None}
+
+
 @contextmanager
 def rows_of(shape: tuple[int, ...], dtype: DTypeLike, folder: Path) -> Iterator[Stored]:
     """Yield an array to be filled: in memory if it is small, else in a file without a name.
