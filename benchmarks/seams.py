@@ -1,6 +1,6 @@
 """Whether the edges of tiles show in restored pictures.
 
-    python -m benchmarks.seams CKPT PICTURE... [--tile 1024] [--overlap 128]
+    python -m benchmarks.seams CKPT PICTURE... [--tile 1024] [--overlap 128] [--masks 6]
 
 restores pictures with drawn strokes in tiles, and at once, and prints the mean gradient across the
 edges of tiles over that elsewhere, both between hole pixels alone. Done at once a picture has no
@@ -33,19 +33,23 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--tile", type=int, default=1024)
     parser.add_argument("--overlap", type=int, default=128)
+    parser.add_argument("--masks", type=int, default=6, help="of each picture")
     arguments = parser.parse_args()
     print_machine()
     model, _ = load_weights(arguments.checkpoint)
     sums = {"in tiles": np.zeros(4), "at once": np.zeros(4)}
-    for number, path in enumerate(arguments.pictures):
+    for path in arguments.pictures:
         picture = read_picture(path)
         height, width = picture.shape[:2]
         count = max(4, STROKES * height * width // 10**6)
-        valid = draw_strokes(height, width, count, number)
-        for name, tile in (("in tiles", arguments.tile), ("at once", max(valid.shape))):
-            restored, _ = restore_picture(model, picture, valid, CPU, tile, arguments.overlap)
-            for turn in (0, 1):  # columns, then rows
-                sums[name] += _gradients(np.rot90(restored, turn), np.rot90(valid, turn), arguments)
+        for seed in range(arguments.masks):
+            valid = draw_strokes(height, width, count, seed, path.stem)
+            for name, tile in (("in tiles", arguments.tile), ("at once", max(valid.shape))):
+                restored, _ = restore_picture(model, picture, valid, CPU, tile, arguments.overlap)
+                for turn in (0, 1):  # columns, then rows
+                    sums[name] += _gradients(
+                        np.rot90(restored, turn), np.rot90(valid, turn), arguments
+                    )
     for name, (edge, edges, inside, insides) in sums.items():
         ratio = (edge / edges) / (inside / insides)
         print(f"{name}: {ratio:.3f} ({int(edges):,} pairs of hole pixels at edges)")

@@ -82,7 +82,18 @@ def test_many_holes_are_filled_one_by_one_to_the_same(monkeypatch: pytest.Monkey
     valid = np.ones((50, 61), dtype=np.uint8)
     for top, left in ((3, 4), (20, 40), (35, 10), (44, 55)):
         valid[top : top + 6, left : left + 9] = 0
+    restoration = pytest.importorskip("skimage.restoration")
+    solve, asked = restoration.inpaint_biharmonic, []
+
+    def noted(*given: object, **options: object) -> object:
+        asked.append(options["split_into_regions"])
+        return solve(*given, **options)
+
+    monkeypatch.setattr(restoration, "inpaint_biharmonic", noted)
+    holes = int((valid == 0).sum())
+    monkeypatch.setattr("dunhuang_trainer.baselines.ALL_AT_ONCE", holes)
     together = biharmonic_fill(picture, valid)
-    monkeypatch.setattr("dunhuang_trainer.baselines.ALL_AT_ONCE", 10)
+    monkeypatch.setattr("dunhuang_trainer.baselines.ALL_AT_ONCE", holes - 1)
     apart = biharmonic_fill(picture, valid)
+    assert asked == [False, True]
     assert np.abs(together.astype(int) - apart).max() <= 1

@@ -69,6 +69,7 @@ def test_every_network_comes_out_as_it_is(
     assert done.max_difference is not None
     assert done.max_difference < 1e-5
     assert {(one.height % 8, one.masks) for one in done.checked} >= {(5, 7), (1, 7)}
+    assert (1000, 1010, 1) in {(one.height, one.width, one.masks) for one in done.checked}
     assert done.path.stat().st_size == done.size
 
 
